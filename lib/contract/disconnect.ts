@@ -1,0 +1,20 @@
+import type { HttpScope, WebSocketScope } from './scope.ts'
+
+/** The key under which a scope carries its exchange; it survives `{ ...scope }`. */
+export const exchangeKey: unique symbol = Symbol('tsgi.exchange')
+
+/** What a scope carries under `exchangeKey`. */
+export interface DisconnectSource {
+  /** Made on first use. */
+  readonly disconnectSignal: AbortSignal
+}
+
+/**
+ * A signal that aborts when the client leaves, or the server gives up, before the response is complete; never on a
+ * normal end. Made on first use; its `reason` is a `ClientDisconnected`. For a scope that no server made (one
+ * written by hand in a test) it never aborts.
+ */
+export function disconnectSignal(scope: HttpScope | WebSocketScope): AbortSignal {
+  const source = (scope as { readonly [exchangeKey]?: DisconnectSource | null })[exchangeKey]
+  return source?.disconnectSignal ?? new AbortController().signal
+}

@@ -1,0 +1,121 @@
+/**
+ * The base of every error that tsgi throws. `code` is stable and listed in spec/errors.md; the message says what was
+ * wrong, where, and what was expected.
+ */
+export class TsgiError extends Error {
+  readonly code: `ERR_TSGI_${string}`
+
+  constructor(code: `ERR_TSGI_${string}`, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** The client has left. The server expects this error to come back out of the application and does not log it. */
+export class ClientDisconnected extends TsgiError {
+  constructor(message = 'the client has disconnected', options?: ErrorOptions) {
+    super('ERR_TSGI_CLIENT_DISCONNECTED', message, options)
+  }
+}
+
+/** An event that `send` refused: nothing of it was written, and the application may go on with a right one. */
+export class InvalidEvent extends TsgiError {
+  /** The key that is wrong: `type`, `status`, `headers[2]`, … */
+  readonly key: string
+  /** What would have been right. */
+  readonly expected: string
+
+  constructor(eventType: string, key: string, expected: string, found: unknown) {
+    super('ERR_TSGI_INVALID_EVENT', `${eventType}: ${key} must be ${expected}, found ${describe(found)}`)
+    this.key = key
+    this.expected = expected
+  }
+}
+
+/** An event that may not come now: before its time, or a second time. `key` is `type`. */
+export class UnexpectedEvent extends TsgiError {
+  readonly key = 'type'
+  /** The types that may come now. */
+  readonly expected: string
+
+  constructor(eventType: string, expected: readonly string[]) {
+    const list = expected.join(' or ')
+    super('ERR_TSGI_UNEXPECTED_EVENT', `${eventType} may not be sent now, expected ${list}`)
+    this.expected = list
+  }
+}
+
+/** A body that does not have the length that its `content-length` announced. */
+export class ContentLengthMismatch extends TsgiError {
+  constructor(announced: number, found: string) {
+    super('ERR_TSGI_CONTENT_LENGTH', `content-length is ${announced}, but the body has ${found} bytes`)
+  }
+}
+
+/** The application returned before it had sent the last event of its response. */
+export class IncompleteResponse extends TsgiError {
+  constructor(expected: readonly string[], options?: ErrorOptions) {
+    super('ERR_TSGI_INCOMPLETE_RESPONSE', `the application returned too early, expected it to send ${expected.join(' or ')}`, options)
+  }
+}
+
+/** The application has no part for this type of scope. */
+export class UnsupportedScope extends TsgiError {
+  constructor(type: string) {
+    super('ERR_TSGI_UNSUPPORTED_SCOPE', `the application does not support scopes of type ${describe(type)}`)
+  }
+}
+
+/** The application's start-up or shutdown failed, or took longer than its limit. */
+export class LifespanFailed extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_LIFESPAN_FAILED', message, options)
+  }
+}
+
+/** An option has a value that it cannot have, or two options exclude each other. */
+export class InvalidOption extends TsgiError {
+  constructor(option: string, expected: string, found: unknown) {
+    super('ERR_TSGI_INVALID_OPTION', `${option} must be ${expected}, found ${describe(found)}`)
+  }
+}
+
+/** The server cannot listen where it was told to. */
+export class ListenFailed extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_LISTEN', message, options)
+  }
+}
+
+/** The module of an application cannot be loaded, or does not export one. */
+export class LoadFailed extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_LOAD', message, options)
+  }
+}
+
+/** A command line that cannot be run. */
+export class UsageError extends TsgiError {
+  constructor(message: string) {
+    super('ERR_TSGI_USAGE', message)
+  }
+}
+
+/** In a test: an event did not come in time, or came where none was expected. */
+export class CommunicatorError extends TsgiError {
+  constructor(message: string) {
+    super('ERR_TSGI_COMMUNICATOR', message)
+  }
+}
+
+/** Shows a value in an error message: short, on one line, and safe for a log. */
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? value.slice(0, 77) + '...' : value)
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'no class'})`
+  if (typeof value === 'function') return 'a function'
+  return String(value)
+}

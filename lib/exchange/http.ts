@@ -1,0 +1,460 @@
+import type { Application, Receive, Send } from '../contract/application.ts'
+import { exchangeKey, type DisconnectSource } from '../contract/disconnect.ts'
+import {
+  ClientDisconnected, ContentLengthMismatch, IncompleteResponse, InvalidEvent, UnexpectedEvent,
+} from '../contract/errors.ts'
+import type {
+  HttpReceiveEvent, HttpResponseBodyEvent, HttpResponseStartEvent, HttpResponseTrailersEvent, SendEvent,
+} from '../contract/events.ts'
+import type { HeaderList } from '../contract/headers.ts'
+import { checkHeaders, checkLinks, checkTrailers, type CheckedHeaders } from './headers.ts'
+import { httpExpected, httpOrder, type HttpEventType, type HttpState, type OrderRule } from './http-order.ts'
+import type { ExchangeObserver, ExchangeOutcome } from './observer.ts'
+import type { HttpScopeObject } from './scope.ts'
+import type { HttpTransport, ResponseHead } from './transport.ts'
+
+/** Bytes of request body that may wait for `receive` before the client is held back. */
+export const BODY_HIGH_WATER = 65536
+
+const EMPTY = new Uint8Array(0)
+const SENT: Promise<void> = Promise.resolve()
+
+/** What all exchanges of one server share. */
+export interface ExchangeSettings {
+  readonly observer: ExchangeObserver | null
+  /** Names (lower case) and values in turn, added to each response that has no field of that name. */
+  readonly defaultHeaders: readonly string[]
+  /** Whether `http.response.debug` is heard (the test client). */
+  readonly debug: boolean
+}
+
+/** What the exchange must know of a request beside its scope. */
+export interface HttpRequestTraits {
+  /** Whether a body may follow; false means that it is complete, and empty. */
+  readonly body: boolean
+  /** Whether the client waits for `100 Continue`. */
+  readonly expectContinue: boolean
+  /** Whether the client takes trailers, and the protocol version has them. */
+  readonly trailers: boolean
+}
+
+interface Deferred {
+  readonly promise: Promise<void>
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/** The order of events of one HTTP request, the same on every protocol. */
+export class HttpExchange implements DisconnectSource, ExchangeOutcome {
+  readonly scope: HttpScopeObject
+  error: unknown = undefined
+  status = 0
+  bytesSent = 0
+
+  readonly #transport: HttpTransport
+  readonly #settings: ExchangeSettings
+  readonly #startedAt: number
+  #endedAt = 0
+  #state: HttpState = 'waiting'
+  #disconnected = false
+  #settled = false
+
+  // The request's side.
+  readonly #acceptsTrailers: boolean
+  #expectContinue: boolean
+  #bodyEnded: boolean
+  #bodyDelivered = false
+  #requestTrailers: HeaderList | null = null
+  #queue: Uint8Array[] | null = null
+  #queued = 0
+  #paused = false
+  #receivers: ((event: HttpReceiveEvent) => void)[] | null = null
+  #controller: AbortController | null = null
+
+  // The response's side.
+  #start: CheckedHeaders | null = null
+  #announcesTrailers = false
+  #trailers: string[] | null = null
+  #contentLength: number | null = null
+  #bodyless: boolean
+  #drain: Deferred | null = null
+  #lastRefusal: unknown = undefined
+
+  constructor(transport: HttpTransport, settings: ExchangeSettings, scope: HttpScopeObject, traits: HttpRequestTraits) {
+    this.scope = scope
+    this.#transport = transport
+    this.#settings = settings
+    this.#bodyEnded = !traits.body
+    this.#expectContinue = traits.expectContinue
+    this.#acceptsTrailers = traits.trailers
+    this.#bodyless = scope.method === 'HEAD'
+    this.#startedAt = settings.observer === null ? 0 : performance.now()
+    scope[exchangeKey] = this
+  }
+
+  get duration(): number {
+    return ((this.#endedAt || performance.now()) - this.#startedAt) / 1000
+  }
+
+  get disconnected(): boolean {
+    return this.#disconnected
+  }
+
+  /** Whether the response streams `text/event-stream`: endless by nature, so a stopping server ends it at once. */
+  get streamsEvents(): boolean {
+    return this.#state === 'streaming' && this.#start?.eventStream === true
+  }
+
+  /** Whether the application has returned or thrown. */
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  /** Whether the response is complete, or can no longer be completed. */
+  get complete(): boolean {
+    return this.#state === 'complete'
+  }
+
+  get disconnectSignal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController()
+      if (this.#disconnected) this.#controller.abort(new ClientDisconnected())
+    }
+    return this.#controller.signal
+  }
+
+  // ---- called by the protocol ----
+
+  /** Calls the application. What it throws ends up in the response and in the observer, never in the caller. */
+  run(app: Application): void {
+    this.#settings.observer?.started?.(this)
+    void this.#drive(app)
+  }
+
+  /** A part of the request's body has come. */
+  body(chunk: Uint8Array): void {
+    if (chunk.length === 0 || this.#state === 'complete') return
+    this.#expectContinue = false
+    const receiver = this.#receivers?.shift()
+    if (receiver !== undefined) return receiver(this.#received({ type: 'http.request', body: chunk, moreBody: true, trailers: null }))
+    if (this.#queue === null) this.#queue = [chunk]
+    else this.#queue.push(chunk)
+    this.#queued += chunk.length
+    if (this.#queued >= BODY_HIGH_WATER && !this.#paused) {
+      this.#paused = true
+      this.#transport.pause()
+    }
+  }
+
+  /** The request's body is complete, `last` being its last part. */
+  ended(last: Uint8Array = EMPTY, trailers: HeaderList | null = null): void {
+    if (this.#state === 'complete') return
+    this.#bodyEnded = true
+    this.#expectContinue = false
+    this.#requestTrailers = trailers
+    if (last.length > 0) {
+      if (this.#queue === null) this.#queue = [last]
+      else this.#queue.push(last)
+      this.#queued += last.length
+    }
+    const receiver = this.#receivers?.shift()
+    if (receiver !== undefined) receiver(this.#received(this.#takeBody()))
+  }
+
+  /** The client has room again. */
+  drained(): void {
+    const drain = this.#drain
+    this.#drain = null
+    drain?.resolve()
+  }
+
+  /** The client has left, or the server gives up on it. */
+  gone(): void {
+    if (this.#state === 'complete') return
+    this.#disconnected = true
+    this.#completed()
+    this.#drain?.reject(new ClientDisconnected())
+    this.#drain = null
+    this.#controller?.abort(new ClientDisconnected())
+  }
+
+  /** The server stops: an event stream ends now, properly; anything else goes on to its end. */
+  stop(): void {
+    if (!this.streamsEvents) return
+    const transport = this.#transport
+    this.gone()
+    transport.end(EMPTY, null)
+  }
+
+  // ---- called by the application ----
+
+  readonly receive: Receive = () => {
+    if (this.#state === 'complete') return Promise.resolve(this.#received({ type: 'http.disconnect' }))
+    if (this.#receivers === null || this.#receivers.length === 0) {
+      if (this.#queue !== null || (this.#bodyEnded && !this.#bodyDelivered)) return Promise.resolve(this.#received(this.#takeBody()))
+      if (this.#expectContinue) {
+        this.#expectContinue = false
+        this.#transport.inform(100, [])
+      }
+    }
+    return new Promise((resolve) => {
+      if (this.#receivers === null) this.#receivers = [resolve]
+      else this.#receivers.push(resolve)
+    })
+  }
+
+  readonly send: Send = (event) => {
+    if (this.#disconnected) return rejected(new ClientDisconnected())
+    try {
+      return this.#take(event)
+    } catch (error) {
+      this.#lastRefusal = error
+      return rejected(error)
+    }
+  }
+
+  // ---- the request ----
+
+  #takeBody(): HttpReceiveEvent {
+    const queue = this.#queue
+    let body: Uint8Array = EMPTY
+    if (queue !== null) {
+      body = queue.length === 1 ? queue[0] ?? EMPTY : Buffer.concat(queue, this.#queued)
+      this.#queue = null
+      this.#queued = 0
+      if (this.#paused) {
+        this.#paused = false
+        this.#transport.resume()
+      }
+    }
+    const moreBody = !this.#bodyEnded
+    this.#bodyDelivered = !moreBody
+    return { type: 'http.request', body, moreBody, trailers: moreBody ? null : this.#requestTrailers }
+  }
+
+  #received(event: HttpReceiveEvent): HttpReceiveEvent {
+    this.#settings.observer?.received?.(this, event)
+    return event
+  }
+
+  // ---- the response ----
+
+  #take(event: SendEvent): Promise<void> {
+    const type = event?.type as HttpEventType
+    const rule: OrderRule | undefined = httpOrder[this.#state][type]
+    if (rule !== 'take') {
+      if (rule === 'ignore' || this.#state === 'complete') return SENT
+      if (rule === undefined || !Object.hasOwn(httpOrder.waiting, type)) throw new InvalidEvent('send', 'type', 'the type of an event that may be sent on HTTP', type)
+      throw new UnexpectedEvent(type, httpExpected[this.#state])
+    }
+    let sent = SENT
+    switch (event.type) {
+      case 'http.response.start':
+        this.#takeStart(event)
+        break
+      case 'http.response.body':
+        sent = this.#takeBodyEvent(event)
+        break
+      case 'http.response.trailers':
+        this.#takeTrailers(event)
+        break
+      case 'http.response.early_hint':
+        this.#transport.inform(103, checkLinks(event.type, event.links))
+        break
+      case 'http.response.debug':
+        if (!this.#settings.debug) throw new InvalidEvent('send', 'type', 'an extension that is in scope.extensions', event.type)
+        break
+    }
+    this.#settings.observer?.sent?.(this, event)
+    return sent
+  }
+
+  #takeStart(event: HttpResponseStartEvent): void {
+    const { status } = event
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      throw new InvalidEvent(event.type, 'status', 'a whole number from 200 to 599', status)
+    }
+    const announcesTrailers = optionalBoolean(event.type, 'trailers', event.trailers)
+    const start = checkHeaders(event.type, event.headers)
+    this.status = status
+    this.#announcesTrailers = announcesTrailers
+    this.#start = start
+    // RFC 9110 6.4.1, 15.3.6: these have no content, whatever the application says.
+    if (status === 204 || status === 304 || status === 205) this.#bodyless = true
+    this.#state = 'held'
+  }
+
+  #takeBodyEvent(event: HttpResponseBodyEvent): Promise<void> {
+    const body = event.body ?? EMPTY
+    const text = typeof body === 'string'
+    if (!text && !(body instanceof Uint8Array)) throw new InvalidEvent(event.type, 'body', 'a Uint8Array or a string', body)
+    const last = !optionalBoolean(event.type, 'moreBody', event.moreBody)
+    const size = text ? Buffer.byteLength(body) : body.byteLength
+
+    const transport = this.#transport
+    if (this.#state === 'held') {
+      const head = this.#frame(size, last)
+      this.#checkLength(size, last)
+      transport.head(head)
+      this.#state = 'streaming'
+    } else {
+      this.#checkLength(size, last)
+    }
+    const chunk = this.#bodyless ? EMPTY : body
+    if (!this.#bodyless) this.bytesSent += size
+    if (!last) return transport.write(chunk) ? SENT : this.#awaitDrain()
+    if (this.#announcesTrailers) {
+      this.#state = 'trailers'
+      return transport.write(chunk) ? SENT : this.#awaitDrain()
+    }
+    this.#completed()
+    transport.end(chunk, null)
+    return SENT
+  }
+
+  #takeTrailers(event: HttpResponseTrailersEvent): void {
+    const more = optionalBoolean(event.type, 'moreTrailers', event.moreTrailers)
+    const trailers = checkTrailers(event.type, event.headers)
+    this.#trailers = this.#trailers === null ? trailers : [...this.#trailers, ...trailers]
+    if (more) return
+    this.#completed()
+    this.#transport.end(EMPTY, this.#acceptsTrailers && !this.#bodyless ? this.#trailers : null)
+  }
+
+  /** Decides the framing once the first body event is known. */
+  #frame(size: number, last: boolean): ResponseHead {
+    const { status } = this
+    const start = this.#start as CheckedHeaders // the state is 'held'
+    const trailers = this.#announcesTrailers && this.#acceptsTrailers && !this.#bodyless
+    this.#contentLength = start.contentLength
+    let contentLength = start.contentLength
+    // RFC 9110 8.6: no content-length in a 204; 15.3.6: a 205 says 0.
+    if (status === 204) contentLength = null
+    else if (status === 205) contentLength = 0
+    // A single body event tells the length; an empty one to HEAD says nothing about what GET would give.
+    else if (contentLength === null && last && !this.#announcesTrailers && status !== 304 && (size > 0 || !this.#bodyless)) contentLength = size
+    const { defaultHeaders } = this.#settings
+    const headers = defaultHeaders.length === 0 ? start.flat : withDefaults(start.flat, defaultHeaders)
+    return {
+      status,
+      headers,
+      // Trailers need a body that is delimited by chunks (RFC 9112 7.1.2).
+      contentLength: trailers ? null : contentLength,
+      bodyless: this.#bodyless,
+      trailers,
+      close: start.close,
+      dated: start.dated,
+    }
+  }
+
+  #checkLength(size: number, last: boolean): void {
+    const announced = this.#contentLength
+    if (announced === null || this.#bodyless) return
+    const total = this.bytesSent + size
+    if (total > announced) throw new ContentLengthMismatch(announced, `at least ${total}`)
+    if (last && total < announced) {
+      const error = new ContentLengthMismatch(announced, `only ${total}`)
+      if (this.#state === 'streaming') this.#fail(error)
+      throw error
+    }
+  }
+
+  #awaitDrain(): Promise<void> {
+    this.#drain ??= deferred()
+    return this.#drain.promise
+  }
+
+  /** The response needs nothing more of the application, or has lost its client. */
+  #completed(): void {
+    this.#state = 'complete'
+    this.#queue = null
+    this.#endedAt = this.#startedAt === 0 ? 0 : performance.now()
+    const receivers = this.#receivers
+    if (receivers === null) return
+    this.#receivers = null
+    for (const receiver of receivers) receiver(this.#received({ type: 'http.disconnect' }))
+  }
+
+  // ---- the application's end ----
+
+  async #drive(app: Application): Promise<void> {
+    try {
+      await app(this.scope, this.receive, this.send)
+      if (this.#state !== 'complete') {
+        const cause = this.#lastRefusal
+        this.#fail(new IncompleteResponse(httpExpected[this.#state], cause === undefined ? undefined : { cause }))
+      }
+    } catch (error) {
+      if (!(this.#disconnected && error instanceof ClientDisconnected)) this.#fail(error)
+    }
+    this.#settled = true
+    this.#settings.observer?.finished?.(this)
+  }
+
+  /** Turns a failure into a 500 while no head is on the wire, else into a response that cannot pass for whole. */
+  #fail(error: unknown): void {
+    this.error ??= error ?? new Error(`the application threw ${String(error)}`)
+    const state = this.#state
+    if (state === 'complete') return
+    const transport = this.#transport
+    if (state === 'streaming' || state === 'trailers') {
+      this.#completed()
+      this.#drain?.reject(new ClientDisconnected('the response was broken off'))
+      this.#drain = null
+      transport.abort(error)
+      return
+    }
+    const text = 'Internal Server Error'
+    const bodyless = this.scope.method === 'HEAD'
+    this.status = 500
+    this.bytesSent = bodyless ? 0 : text.length
+    this.#completed()
+    transport.head({
+      status: 500,
+      headers: withDefaults(['content-type', 'text/plain; charset=utf-8'], this.#settings.defaultHeaders),
+      contentLength: text.length,
+      bodyless,
+      trailers: false,
+      close: true,
+      dated: false,
+    })
+    transport.end(bodyless ? EMPTY : text, null)
+  }
+}
+
+function withDefaults(headers: string[], defaults: readonly string[]): string[] {
+  const given = headers.length
+  for (let i = 0; i < defaults.length; i += 2) {
+    const name = defaults[i] ?? ''
+    let present = false
+    for (let j = 0; j < given && !present; j += 2) present = headers[j] === name
+    if (!present) headers.push(name, defaults[i + 1] ?? '')
+  }
+  return headers
+}
+
+function optionalBoolean(eventType: string, key: string, value: unknown): boolean {
+  if (value === undefined || value === null || value === false) return false
+  if (value === true) return true
+  throw new InvalidEvent(eventType, key, 'a boolean', value)
+}
+
+/** A rejected promise that an application may leave unread: a forgotten `await` must not end the process. */
+function rejected(error: unknown): Promise<never> {
+  const promise = Promise.reject(error)
+  promise.catch(ignore)
+  return promise
+}
+
+function deferred(): Deferred {
+  let resolve!: () => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<void>((resolvePromise, rejectPromise) => {
+    resolve = resolvePromise
+    reject = rejectPromise
+  })
+  promise.catch(ignore)
+  return { promise, resolve, reject }
+}
+
+function ignore(): void {}

@@ -1,0 +1,36 @@
+import type { ReceiveEvent, SendEvent } from '../contract/events.ts'
+import type { HttpScope } from '../contract/scope.ts'
+
+/** What an observer may know of a running exchange. */
+export interface ObservedExchange {
+  readonly scope: HttpScope
+  /** The status of the response; 0 before there is one. */
+  readonly status: number
+  /** Bytes of the response's body, without framing. */
+  readonly bytesSent: number
+  /** Seconds from the request's head to the last byte of the response (or until now). */
+  readonly duration: number
+}
+
+/** How an exchange ended. */
+export interface ExchangeOutcome extends ObservedExchange {
+  /** What the application threw, or failed to do; undefined on a good end, and when the client merely left. */
+  readonly error: unknown
+  /** Whether the client left, or the server gave up, before the response was complete. */
+  readonly disconnected: boolean
+}
+
+/**
+ * Hears of exchanges: access log, metrics, tracing. One observer serves all exchanges of a server, so each call
+ * names its exchange. A method that throws is the observer's own fault and ends in the process's error handling.
+ */
+export interface ExchangeObserver {
+  /** The application is about to be called. */
+  started?(exchange: ObservedExchange): void
+  /** The application was given an event. */
+  received?(exchange: ObservedExchange, event: ReceiveEvent): void
+  /** The application sent an event that was accepted. */
+  sent?(exchange: ObservedExchange, event: SendEvent): void
+  /** The application has returned or thrown, and the response is complete or broken off. */
+  finished?(exchange: ExchangeOutcome): void
+}

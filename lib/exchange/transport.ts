@@ -1,0 +1,34 @@
+/** The final head of a response, checked and framed by the exchange; the protocol only writes it down. */
+export interface ResponseHead {
+  readonly status: number
+  /** Names (lower case) and values in turn, without `content-length`, `connection`, `transfer-encoding`. */
+  readonly headers: readonly string[]
+  /** The `content-length` to send; null: send none, and delimit the body in the protocol's own way. */
+  readonly contentLength: number | null
+  /** Whether no body follows, whatever the head says (HEAD, 204, 205, 304). */
+  readonly bodyless: boolean
+  /** Whether trailers may follow the body. */
+  readonly trailers: boolean
+  /** Whether the connection must end with this response, where the protocol has such a thing. */
+  readonly close: boolean
+  /** Whether the application gave a `date` of its own. */
+  readonly dated: boolean
+}
+
+/** How an HTTP exchange speaks to its protocol. Calls come in the order: inform*, head, write*, then end or abort. */
+export interface HttpTransport {
+  /** Sends an interim response, if the protocol version has them. Headers are names and values in turn. */
+  inform(status: 100 | 103, headers: readonly string[]): void
+  /** Hands over the head; it goes out with the first `write` or `end`. */
+  head(head: ResponseHead): void
+  /** Writes a part of the body, perhaps an empty one. Returns false when the client has no room: `drained` follows. */
+  write(chunk: Uint8Array | string): boolean
+  /** Completes the response. Trailers are names and values in turn, null for none. */
+  end(chunk: Uint8Array | string, trailers: readonly string[] | null): void
+  /** Breaks the response off so that the client cannot take it for complete. */
+  abort(reason: unknown): void
+  /** Stops `body` calls soon. */
+  pause(): void
+  /** Lets `body` calls go on. */
+  resume(): void
+}

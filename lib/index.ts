@@ -1,0 +1,7 @@
+export * from './contract/application.ts'
+export * from './contract/body.ts'
+export { disconnectSignal } from './contract/disconnect.ts'
+export * from './contract/errors.ts'
+export type * from './contract/events.ts'
+export { headerList, type HeaderList, type HeaderPair, type HeadersInput } from './contract/headers.ts'
+export type * from './contract/scope.ts'

@@ -1,0 +1,552 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { Socket } from 'node:net'
+import type { Application } from '../../contract/application.ts'
+import type { Address, Extensions, HttpScope, State } from '../../contract/scope.ts'
+import { HttpExchange, type ExchangeSettings } from '../../exchange/http.ts'
+import { httpScope, type HttpScopeObject } from '../../exchange/scope.ts'
+import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import { Timed, type TimerWheel } from '../timer-wheel.ts'
+import { ChunkedParser, type ChunkedLimits } from './chunked-parser.ts'
+import { Refusal } from './refusal.ts'
+import { RequestParser, type HeadLimits, type RequestHead } from './request-parser.ts'
+import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
+
+/** Pipelined bytes that may wait for their turn before reading pauses. */
+const PIPELINE_HIGH_WATER = 65536
+/** A body part up to this size is copied to go out in one piece with its framing. */
+const COPY_LIMIT = 16384
+/** Seconds that a closing connection is read on, in all and without a byte, so that the last response arrives. */
+const LINGER = 30
+const LINGER_IDLE = 5
+/** The same while the server stops. */
+const LINGER_STOPPING = 0.5
+
+const EMPTY = new Uint8Array(0)
+
+const extensions10: Extensions = Object.freeze({})
+const extensions11: Extensions = Object.freeze({
+  'http.response.early_hint': Object.freeze({}),
+  'http.response.trailers': Object.freeze({}),
+  'tsgi.request.trailers': Object.freeze({}),
+})
+
+/** Seconds; 0 for none. */
+export interface Http1Timeouts {
+  readonly head: number
+  readonly body: number
+  readonly send: number
+  readonly keepAlive: number
+  readonly halfClose: number
+}
+
+/** What all HTTP/1.1 connections of one server share. */
+export interface Http1Settings {
+  readonly app: Application
+  readonly exchange: ExchangeSettings
+  readonly wheel: TimerWheel
+  readonly timeouts: Http1Timeouts
+  readonly head: HeadLimits
+  readonly chunked: ChunkedLimits
+  /** Requests after which a connection closes; Infinity for no such number. */
+  readonly requests: number
+  readonly scheme: 'http' | 'https'
+  readonly rootPath: string
+  readonly state: State
+  readonly date: boolean
+  /** Rewrites a scope before its exchange begins, by what a trusted proxy says of the client; null for none. */
+  readonly forwarded: ((scope: HttpScope) => HttpScope) | null
+  /** Hears of a connection's end, and of a request that was refused. */
+  readonly owner: Http1Owner
+}
+
+/** Who keeps the connections. */
+export interface Http1Owner {
+  closed(connection: Http1Connection): void
+  refused(connection: Http1Connection, refusal: Refusal): void
+}
+
+/** What reads the socket now, and what its deadline means. */
+type Phase = 'idle' | 'head' | 'body' | 'answering' | 'lingering' | 'closed'
+
+const connectionKey: unique symbol = Symbol('tsgi.connection')
+
+interface ConnectedSocket extends Socket {
+  [connectionKey]?: Http1Connection
+}
+
+/**
+ * One HTTP/1.1 connection: reads requests from its socket, one exchange at a time, and writes their responses in
+ * order. It is the transport of the exchange that is under way.
+ */
+export class Http1Connection extends Timed implements HttpTransport {
+  readonly socket: Socket
+  readonly client: Address | null
+  readonly server: Address | null
+  readonly #settings: Http1Settings
+  readonly #parser: RequestParser
+  #phase: Phase = 'idle'
+  #stopping = false
+  #requests = 0
+
+  // What has been read but not used up.
+  #input: Buffer | null = null
+  #parsing = false
+  #readEnded = false
+
+  // The request under way.
+  #exchange: HttpExchange | null = null
+  #request: RequestHead | null = null
+  #bodyLeft = 0
+  #chunked: ChunkedParser | null = null
+  #bodyPaused = false
+  #readPaused = false
+
+  // Its response.
+  #head: ResponseHead | null = null
+  #headWritten = false
+  #framing: Framing = 'length'
+  #lastResponse = false
+  #corked = false
+  #lingerUntil = 0
+
+  constructor(socket: Socket, settings: Http1Settings, client: Address | null, server: Address | null) {
+    super()
+    this.socket = socket
+    this.client = client
+    this.server = server
+    this.#settings = settings
+    this.#parser = new RequestParser(settings.head, settings.scheme)
+    const connected = socket as ConnectedSocket
+    connected[connectionKey] = this
+    socket.on('data', onData)
+    socket.on('end', onEnd)
+    socket.on('drain', onDrain)
+    socket.on('error', onError)
+    socket.on('timeout', onTimeout)
+    socket.on('close', onClose)
+    settings.wheel.set(this, settings.timeouts.keepAlive)
+  }
+
+  /** The exchange whose response is under way, if any. */
+  get exchange(): HttpExchange | null {
+    return this.#exchange
+  }
+
+  /** Ends the connection as soon as the request under way, if any, has been answered. */
+  stop(): void {
+    this.#stopping = true
+    if (this.#exchange !== null) {
+      this.#lastResponse = true
+      this.#exchange.stop()
+    } else {
+      // What the client sent before it could know is in the kernel's buffer: one more turn to read it.
+      setImmediate(() => {
+        setImmediate(() => {
+          if (this.#exchange === null) this.#close()
+        })
+      })
+    }
+  }
+
+  /** Ends the connection now, whatever is under way. */
+  destroy(): void {
+    this.#exchange?.gone()
+    this.socket.destroy()
+  }
+
+  // ---- reading ----
+
+  /** The socket has read something. */
+  read(chunk: Buffer): void {
+    if (this.#phase === 'lingering') {
+      this.#lingerOn()
+      return
+    }
+    this.#input = this.#input === null ? chunk : Buffer.concat([this.#input, chunk])
+    this.#parse()
+    if (this.#input !== null && this.#exchange !== null && this.#input.length >= PIPELINE_HIGH_WATER) this.#updateReading()
+  }
+
+  /** The client will send nothing more. */
+  readEnd(): void {
+    this.#readEnded = true
+    if (this.#phase === 'lingering') {
+      this.socket.destroy()
+    } else if (this.#exchange === null) {
+      this.#input = null
+      this.#close()
+    } else if (this.#bodyPending()) {
+      this.#exchange.gone()
+      this.abort()
+    } else {
+      // The response may go on; a client that does not take it any more shows in time (`timeoutHalfClose`).
+      this.#settings.wheel.set(this, this.#settings.timeouts.halfClose)
+    }
+  }
+
+  /** The socket has room again. */
+  drained(): void {
+    this.socket.setTimeout(0)
+    this.#exchange?.drained()
+    if (this.#input !== null && this.#exchange === null) this.#parseAfresh()
+  }
+
+  /** The socket is gone, after an error or not. */
+  ended(): void {
+    if (this.#phase === 'closed') return
+    this.#phase = 'closed'
+    this.#settings.wheel.remove(this)
+    this.#input = null
+    this.#exchange?.gone()
+    this.#exchange = null
+    this.#settings.owner.closed(this)
+  }
+
+  override expired(): void {
+    switch (this.#phase) {
+      case 'idle':
+        return this.#close()
+      case 'head':
+        return this.#refuse(new Refusal(408, `no complete head within ${this.#settings.timeouts.head} seconds`))
+      case 'body':
+        return this.#refuse(new Refusal(408, `no part of the body for ${this.#settings.timeouts.body} seconds`))
+      case 'answering':
+        return this.destroy()
+      case 'lingering':
+        this.socket.destroy()
+        return
+    }
+  }
+
+  /** Reads on outside of any request's asynchronous context. */
+  #parseAfresh(): void {
+    readingContext.runInAsyncScope(this.#parse, this)
+  }
+
+  #parse(): void {
+    if (this.#parsing) return
+    this.#parsing = true
+    while (this.#input !== null && (this.#exchange === null ? this.#parseHead(this.#input) : this.#parseBody(this.#input)));
+    this.#parsing = false
+  }
+
+  /** Returns whether there may be more to parse. */
+  #parseHead(input: Buffer): boolean {
+    if (this.#phase === 'lingering' || this.#phase === 'closed' || this.socket.writableNeedDrain) return false
+    const parser = this.#parser
+    const head = parser.parse(input, 0)
+    if (head === null) {
+      if (this.#phase === 'idle' && parser.begun) {
+        this.#phase = 'head'
+        this.#settings.wheel.set(this, this.#settings.timeouts.head)
+      }
+      return false
+    }
+    if (head instanceof Refusal) {
+      this.#refuse(head)
+      return false
+    }
+    const { length } = parser
+    parser.next()
+    this.#input = length === input.length ? null : input.subarray(length)
+    this.#begin(head)
+    return true
+  }
+
+  #begin(head: RequestHead): void {
+    const settings = this.#settings
+    const body = head.chunked || head.contentLength > 0
+    this.#request = head
+    this.#bodyLeft = head.contentLength
+    this.#chunked = head.chunked ? new ChunkedParser(settings.chunked) : null
+    this.#head = null
+    this.#headWritten = false
+    this.#requests++
+    this.#lastResponse = this.#stopping || !head.keepAlive || this.#requests >= settings.requests
+    this.dueTurn = 0
+    this.#phase = body ? 'body' : 'answering'
+    if (body && !head.expectContinue) settings.wheel.set(this, settings.timeouts.body)
+    const scope = httpScope({
+      httpVersion: head.httpVersion,
+      method: head.method,
+      scheme: settings.scheme,
+      rawPath: head.rawPath,
+      queryString: head.queryString,
+      headers: head.headers,
+      client: this.client,
+      server: this.server,
+      extensions: head.httpVersion === '1.1' ? extensions11 : extensions10,
+    }, settings.rootPath, settings.state)
+    const seen = settings.forwarded === null ? scope : settings.forwarded(scope) as HttpScopeObject
+    const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue: head.expectContinue, trailers: head.trailers })
+    this.#exchange = exchange
+    if (this.#readEnded) settings.wheel.set(this, settings.timeouts.halfClose)
+    exchange.run(settings.app)
+  }
+  #bodyPending(): boolean {
+    return this.#chunked !== null || this.#bodyLeft > 0
+  }
+
+  /** Returns whether there may be more to parse. */
+  #parseBody(input: Buffer): boolean {
+    const exchange = this.#exchange
+    if (exchange === null || !this.#bodyPending()) return false
+    if (this.#chunked !== null) return this.#parseChunks(input, this.#chunked, exchange)
+    const left = this.#bodyLeft
+    if (input.length < left) {
+      this.#input = null
+      this.#bodyLeft = left - input.length
+      exchange.body(input)
+      this.#awaitBody()
+      return false
+    }
+    this.#input = input.length === left ? null : input.subarray(left)
+    this.#bodyLeft = 0
+    this.#bodyRead()
+    exchange.ended(input.length === left ? input : input.subarray(0, left))
+    return true
+  }
+
+  #parseChunks(input: Buffer, chunked: ChunkedParser, exchange: HttpExchange): boolean {
+    const parts: Buffer[] = []
+    const used = chunked.parse(input, 0, (part) => parts.push(part))
+    this.#input = used === input.length ? null : input.subarray(used)
+    if (chunked.refusal !== null) {
+      this.#refuse(chunked.refusal)
+      return false
+    }
+    const data = parts.length === 1 ? parts[0] ?? EMPTY : Buffer.concat(parts)
+    if (chunked.done) {
+      this.#chunked = null
+      this.#bodyRead()
+      exchange.ended(data, chunked.trailers)
+      return true
+    }
+    exchange.body(data)
+    this.#awaitBody()
+    return false
+  }
+
+  #awaitBody(): void {
+    if (!this.#bodyPaused) this.#settings.wheel.set(this, this.#settings.timeouts.body)
+  }
+
+  #bodyRead(): void {
+    this.#phase = 'answering'
+    this.dueTurn = 0
+  }
+
+  /** Answers a request that cannot be served, and closes: nothing after it is parsed. */
+  #refuse(refusal: Refusal): void {
+    this.#settings.owner.refused(this, refusal)
+    this.#input = null
+    const headWritten = this.#headWritten
+    const exchange = this.#exchange
+    if (exchange !== null) {
+      this.#exchange = null
+      exchange.gone()
+      if (headWritten) return this.abort()
+    }
+    this.#put(refusalText(refusal.status, refusal.reason, this.#settings.date))
+    this.#close()
+  }
+
+  #updateReading(): void {
+    const waiting = this.#exchange !== null && !this.#bodyPending() && this.#input !== null && this.#input.length >= PIPELINE_HIGH_WATER
+    const paused = this.#bodyPaused || waiting
+    if (paused === this.#readPaused) return
+    this.#readPaused = paused
+    if (paused) this.socket.pause()
+    else this.socket.resume()
+  }
+
+  // ---- the transport of the exchange ----
+
+  inform(status: 100 | 103, headers: readonly string[]): void {
+    if (this.#request?.httpVersion === '1.0') return
+    this.#put(interimText(status, headers))
+    if (status === 100) this.#awaitBody()
+  }
+
+  head(head: ResponseHead): void {
+    this.#head = head
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    const text = this.#headWritten ? '' : this.#takeHead()
+    if (chunk.length === 0 || this.#head?.bodyless === true) return text === '' ? !this.socket.writableNeedDrain : this.#put(text)
+    if (this.#framing !== 'chunked') return this.#putWith(text, chunk, '')
+    const size = typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
+    return this.#putWith(`${text}${size.toString(16)}\r\n`, chunk, '\r\n')
+  }
+
+  end(chunk: Uint8Array | string, trailers: readonly string[] | null): void {
+    // What is left of the request's body would be taken for the next request.
+    if (this.#bodyPending()) this.#lastResponse = true
+    if (this.#input !== null) this.#cork()
+    const text = this.#headWritten ? '' : this.#takeHead()
+    if (this.#framing !== 'chunked' || this.#head?.bodyless === true) {
+      if (chunk.length > 0) this.#putWith(text, chunk, '')
+      else if (text !== '') this.#put(text)
+    } else if (chunk.length === 0) {
+      this.#put(text + lastChunkText(trailers))
+    } else {
+      const size = typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
+      this.#putWith(`${text}${size.toString(16)}\r\n`, chunk, '\r\n' + lastChunkText(trailers))
+    }
+    this.#next()
+  }
+
+  abort(): void {
+    this.#exchange = null
+    // A body that ends with the connection would pass for whole if the connection ended properly.
+    if (this.#headWritten && this.#framing === 'close') this.socket.resetAndDestroy()
+    else this.#close()
+  }
+
+  pause(): void {
+    this.#bodyPaused = true
+    if (this.#phase === 'body') this.dueTurn = 0
+    this.#updateReading()
+  }
+
+  resume(): void {
+    this.#bodyPaused = false
+    if (this.#phase === 'body') this.#awaitBody()
+    this.#updateReading()
+  }
+
+  // ---- writing ----
+
+  /** The text of the head, and how the body that follows will end. */
+  #takeHead(): string {
+    const head = this.#head as ResponseHead // the exchange gives it before the first write
+    this.#headWritten = true
+    const old = this.#request?.httpVersion === '1.0'
+    this.#framing = head.bodyless || head.contentLength !== null ? 'length' : old ? 'close' : 'chunked'
+    if (head.close || this.#framing === 'close') this.#lastResponse = true
+    const connection = this.#lastResponse ? 'close' : old ? 'keep-alive' : null
+    return headText(head, this.#framing, connection, this.#settings.date)
+  }
+
+  /** Writes Latin-1 text. Returns false when the socket is full. */
+  #put(text: string): boolean {
+    return this.#written(this.socket.write(text, 'latin1'))
+  }
+
+  /** Writes a part of a body between two Latin-1 texts. */
+  #putWith(before: string, chunk: Uint8Array | string, after: string): boolean {
+    const { socket } = this
+    if (typeof chunk === 'string') {
+      // As many bytes as characters: ASCII, which is the same in Latin-1.
+      if (Buffer.byteLength(chunk) === chunk.length) return this.#written(socket.write(before + chunk + after, 'latin1'))
+      chunk = Buffer.from(chunk)
+    }
+    if (before === '' && after === '') return this.#written(socket.write(chunk))
+    const size = chunk.byteLength
+    if (size <= COPY_LIMIT) {
+      const whole = Buffer.allocUnsafe(before.length + size + after.length)
+      whole.write(before, 0, 'latin1')
+      whole.set(chunk, before.length)
+      if (after !== '') whole.write(after, before.length + size, 'latin1')
+      return this.#written(socket.write(whole))
+    }
+    socket.cork()
+    socket.write(before, 'latin1')
+    let room = socket.write(chunk)
+    if (after !== '') room = socket.write(after, 'latin1')
+    socket.uncork()
+    return this.#written(room)
+  }
+
+  #written(room: boolean): boolean {
+    const { timeouts, wheel } = this.#settings
+    if (this.#readEnded && this.#phase === 'answering') wheel.set(this, timeouts.halfClose)
+    // Node tells a slow reader from one that has stopped by what its write queue still takes.
+    if (!room) this.socket.setTimeout(timeouts.send * 1000)
+    return room
+  }
+
+  /** Holds written responses back until this turn's are all there, to write them at once. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    this.socket.cork()
+    process.nextTick(uncork, this)
+  }
+
+  /** The turn is over. */
+  uncork(): void {
+    this.#corked = false
+    this.socket.uncork()
+  }
+
+  /** The response is complete: on to the next request, or to the end of the connection. */
+  #next(): void {
+    this.#exchange = null
+    this.#request = null
+    this.#head = null
+    if (this.#lastResponse || this.#stopping || (this.#readEnded && this.#input === null)) return this.#close()
+    this.#phase = 'idle'
+    this.#bodyPaused = false
+    this.#settings.wheel.set(this, this.#settings.timeouts.keepAlive)
+    if (this.#input !== null) this.#parseAfresh()
+    if (this.#readPaused) this.#updateReading()
+  }
+
+  /**
+   * Ends the connection so that what was written arrives: closing a socket with unread bytes would reset it
+   * (RFC 9112 9.6), so they are read and dropped, within bounds.
+   */
+  #close(): void {
+    if (this.#phase === 'lingering' || this.#phase === 'closed') return
+    this.#phase = 'lingering'
+    this.dueTurn = 0
+    this.#input = null
+    this.#bodyPaused = false
+    const { socket } = this
+    if (socket.writableLength > 0) socket.setTimeout(this.#settings.timeouts.send * 1000)
+    socket.end(() => {
+      socket.setTimeout(0)
+      this.#lingerUntil = performance.now() + LINGER * 1000
+      this.#lingerOn()
+    })
+    if (this.#readPaused) this.#updateReading()
+  }
+
+  #lingerOn(): void {
+    if (this.#phase === 'closed' || this.#lingerUntil === 0) return
+    if (performance.now() > this.#lingerUntil) this.socket.destroy()
+    else this.#settings.wheel.set(this, this.#stopping ? LINGER_STOPPING : LINGER_IDLE)
+  }
+}
+
+function onData(this: ConnectedSocket, chunk: Buffer): void {
+  this[connectionKey]?.read(chunk)
+}
+
+function onEnd(this: ConnectedSocket): void {
+  this[connectionKey]?.readEnd()
+}
+
+function onDrain(this: ConnectedSocket): void {
+  this[connectionKey]?.drained()
+}
+
+function onTimeout(this: ConnectedSocket): void {
+  this[connectionKey]?.destroy()
+}
+
+/** `close` follows. */
+function onError(): void {}
+
+function onClose(this: ConnectedSocket): void {
+  this[connectionKey]?.ended()
+}
+
+function uncork(connection: Http1Connection): void {
+  connection.uncork()
+}
+
+/** The context in which pipelined requests start, so that they do not inherit that of the request before. */
+const readingContext = new AsyncResource('TSGI_HTTP1')

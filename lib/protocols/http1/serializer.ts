@@ -1,0 +1,66 @@
+import { STATUS_CODES } from 'node:http'
+import type { ResponseHead } from '../../exchange/transport.ts'
+
+/** How a response ends on the wire (RFC 9112 6.3). */
+export type Framing = 'length' | 'chunked' | 'close'
+
+const statusLines = new Map<number, string>()
+
+function statusLine(status: number): string {
+  let line = statusLines.get(status)
+  if (line === undefined) {
+    line = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+    statusLines.set(status, line)
+  }
+  return line
+}
+
+let dateSecond = 0
+let dateLine = ''
+
+function currentDateLine(): string {
+  const now = Date.now()
+  const second = now - (now % 1000)
+  if (second !== dateSecond) {
+    dateSecond = second
+    dateLine = `date: ${new Date(second).toUTCString()}\r\n`
+  }
+  return dateLine
+}
+
+/** Writes a final head, as Latin-1 text. `connection` is the value of that field, or null for none. */
+export function headText(head: ResponseHead, framing: Framing, connection: 'close' | 'keep-alive' | null, date: boolean): string {
+  const { headers } = head
+  let text = statusLine(head.status)
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
+  if (date && !head.dated) text += currentDateLine()
+  if (head.contentLength !== null) text += `content-length: ${head.contentLength}\r\n`
+  else if (framing === 'chunked') text += 'transfer-encoding: chunked\r\n'
+  if (connection !== null) text += `connection: ${connection}\r\n`
+  return text + '\r\n'
+}
+
+/** Writes an interim head (RFC 9110 15.2). Headers are names and values in turn. */
+export function interimText(status: 100 | 103, headers: readonly string[]): string {
+  return statusLine(status) + fieldLines(headers) + '\r\n'
+}
+
+/** The last chunk and the trailer section (RFC 9112 7.1). */
+export function lastChunkText(trailers: readonly string[] | null): string {
+  return trailers === null ? '0\r\n\r\n' : `0\r\n${fieldLines(trailers)}\r\n`
+}
+
+/** A whole response that says why a request was refused. */
+export function refusalText(status: number, reason: string, date: boolean): string {
+  const body = `${status} ${STATUS_CODES[status] ?? ''}: ${reason}\n`
+  return statusLine(status)
+    + 'content-type: text/plain; charset=utf-8\r\n'
+    + (date ? currentDateLine() : '')
+    + `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`
+}
+
+function fieldLines(headers: readonly string[]): string {
+  let text = ''
+  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return text
+}
