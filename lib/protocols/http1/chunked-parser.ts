@@ -43,8 +43,8 @@ const NOT_TRAILERS = new Set([
 ])
 
 /**
- * Reads a chunked body (RFC 9112 7.1) from bytes that may come in any pieces. Chunk data is passed on as parts of the
- * bytes that came; only the trailer section must still be there on the next call.
+ * Reads a chunked body (RFC 9112 7.1) from bytes that may come in any pieces. Chunk data is not kept;
+ * only the trailer section must still be there on the next call.
  */
 export class ChunkedParser extends FieldParser {
   /** The trailer fields, once the body is complete; null when there were none. */
@@ -68,12 +68,11 @@ export class ChunkedParser extends FieldParser {
   }
 
   /**
-   * Reads `bytes` from `from`, hands each run of chunk data to `data`, and returns the position up to which the bytes
+   * Reads `bytes` from `from` to `length`, tells `data` where each run of chunk data starts and ends, and returns the position up to which the bytes
    * have been used up: the end, the end of the body, or the begin of an incomplete trailer section.
    * When the body is refused, `refusal` says why.
    */
-  parse(bytes: Buffer, from: number, data: (chunk: Buffer) => void): number {
-    const length = bytes.length
+  parse(bytes: Buffer, from: number, length: number, data: (start: number, end: number) => void): number {
     let at = from
     while (at < length) {
       const byte = bytes[at] as number
@@ -130,7 +129,7 @@ export class ChunkedParser extends FieldParser {
           break
         case DATA: {
           const end = Math.min(length, at + this.#left)
-          data(bytes.subarray(at, end))
+          data(at, end)
           this.#left -= end - at
           at = end
           if (this.#left === 0) this.#state = DATA_CR
@@ -147,7 +146,7 @@ export class ChunkedParser extends FieldParser {
           this.#state = SIZE_START
           break
         case TRAILERS:
-          return this.#readTrailers(bytes, at)
+          return this.#readTrailers(bytes, at, length)
         default:
           return at
       }
@@ -160,12 +159,12 @@ export class ChunkedParser extends FieldParser {
     this.#names.push(bytes.toString('latin1', nameStart, nameEnd).toLowerCase())
   }
 
-  #readTrailers(bytes: Buffer, base: number): number {
+  #readTrailers(bytes: Buffer, base: number, length: number): number {
     const limit = base + this.#limitTrailers
-    const complete = this.readFields(bytes, base, Math.min(bytes.length, limit))
+    const complete = this.readFields(bytes, base, Math.min(length, limit))
     if (this.refusal !== null) return base
     if (!complete) {
-      if (bytes.length >= limit) this.refusal = new Refusal(431, `a trailer section of more than ${this.#limitTrailers} bytes`)
+      if (length >= limit) this.refusal = new Refusal(431, `a trailer section of more than ${this.#limitTrailers} bytes`)
       return base
     }
     this.#state = DONE

@@ -9,6 +9,7 @@ import { Timed, type TimerWheel } from '../timer-wheel.ts'
 import { ChunkedParser, type ChunkedLimits } from './chunked-parser.ts'
 import { Refusal } from './refusal.ts'
 import { RequestParser, type HeadLimits, type RequestHead } from './request-parser.ts'
+import { shareReads } from './shared-reads.ts'
 import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
 
 /** Pipelined bytes that may wait for their turn before reading pauses. */
@@ -88,8 +89,12 @@ export class Http1Connection extends Timed implements HttpTransport {
   #stopping = false
   #requests = 0
 
-  // What has been read but not used up.
+  // What has been read but not used up: the bytes of `input` from `inputAt` to `inputEnd`.
   #input: Buffer | null = null
+  #inputAt = 0
+  #inputEnd = 0
+  /** Whether `input` is good for this turn only. */
+  #borrowed = false
   #parsing = false
   #readEnded = false
 
@@ -118,7 +123,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#parser = new RequestParser(settings.head, settings.scheme)
     const connected = socket as ConnectedSocket
     connected[connectionKey] = this
-    socket.on('data', onData)
+    if (settings.scheme !== 'http' || !shareReads(socket, onRead)) socket.on('data', onData)
     socket.on('end', onEnd)
     socket.on('drain', onDrain)
     socket.on('error', onError)
@@ -156,15 +161,32 @@ export class Http1Connection extends Timed implements HttpTransport {
 
   // ---- reading ----
 
-  /** The socket has read something. */
-  read(chunk: Buffer): void {
+  /** The socket has read `length` bytes, which are `borrowed` if they are good for this call only. */
+  read(bytes: Buffer, length: number, borrowed: boolean): void {
     if (this.#phase === 'lingering') {
       this.#lingerOn()
       return
     }
-    this.#input = this.#input === null ? chunk : Buffer.concat([this.#input, chunk])
+    if (this.#input === null) {
+      this.#input = bytes
+      this.#inputAt = 0
+      this.#inputEnd = length
+      this.#borrowed = borrowed
+    } else {
+      const before = this.#input.subarray(this.#inputAt, this.#inputEnd)
+      this.#input = Buffer.concat([before, length === bytes.length ? bytes : bytes.subarray(0, length)])
+      this.#inputAt = 0
+      this.#inputEnd = this.#input.length
+    }
     this.#parse()
-    if (this.#input !== null && this.#exchange !== null && this.#input.length >= PIPELINE_HIGH_WATER) this.#updateReading()
+    if (this.#input === null) return
+    if (this.#borrowed) {
+      this.#input = copyOf(this.#input, this.#inputAt, this.#inputEnd)
+      this.#inputEnd -= this.#inputAt
+      this.#inputAt = 0
+      this.#borrowed = false
+    }
+    if (this.#exchange !== null && this.#inputEnd - this.#inputAt >= PIPELINE_HIGH_WATER) this.#updateReading()
   }
 
   /** The client will send nothing more. */
@@ -234,7 +256,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   #parseHead(input: Buffer): boolean {
     if (this.#phase === 'lingering' || this.#phase === 'closed' || this.socket.writableNeedDrain) return false
     const parser = this.#parser
-    const head = parser.parse(input, 0)
+    const head = parser.parse(input, this.#inputAt, this.#inputEnd)
     if (head === null) {
       if (this.#phase === 'idle' && parser.begun) {
         this.#phase = 'head'
@@ -246,9 +268,8 @@ export class Http1Connection extends Timed implements HttpTransport {
       this.#refuse(head)
       return false
     }
-    const { length } = parser
+    this.#take(parser.length)
     parser.next()
-    this.#input = length === input.length ? null : input.subarray(length)
     this.#begin(head)
     return true
   }
@@ -292,25 +313,26 @@ export class Http1Connection extends Timed implements HttpTransport {
     const exchange = this.#exchange
     if (exchange === null || !this.#bodyPending()) return false
     if (this.#chunked !== null) return this.#parseChunks(input, this.#chunked, exchange)
-    const left = this.#bodyLeft
-    if (input.length < left) {
-      this.#input = null
-      this.#bodyLeft = left - input.length
-      exchange.body(input)
+    const start = this.#inputAt
+    const length = Math.min(this.#bodyLeft, this.#inputEnd - start)
+    this.#bodyLeft -= length
+    this.#take(length)
+    const part = this.#part(input, start, start + length)
+    if (this.#bodyLeft > 0) {
+      exchange.body(part)
       this.#awaitBody()
       return false
     }
-    this.#input = input.length === left ? null : input.subarray(left)
-    this.#bodyLeft = 0
     this.#bodyRead()
-    exchange.ended(input.length === left ? input : input.subarray(0, left))
+    exchange.ended(part)
     return true
   }
 
   #parseChunks(input: Buffer, chunked: ChunkedParser, exchange: HttpExchange): boolean {
     const parts: Buffer[] = []
-    const used = chunked.parse(input, 0, (part) => parts.push(part))
-    this.#input = used === input.length ? null : input.subarray(used)
+    const start = this.#inputAt
+    const end = chunked.parse(input, start, this.#inputEnd, (from, to) => parts.push(this.#part(input, from, to)))
+    this.#take(end - start)
     if (chunked.refusal !== null) {
       this.#refuse(chunked.refusal)
       return false
@@ -325,6 +347,18 @@ export class Http1Connection extends Timed implements HttpTransport {
     exchange.body(data)
     this.#awaitBody()
     return false
+  }
+
+  /** A part of the input that the application may keep. */
+  #part(input: Buffer, start: number, end: number): Buffer {
+    if (this.#borrowed) return copyOf(input, start, end)
+    return start === 0 && end === input.length ? input : input.subarray(start, end)
+  }
+
+  /** Uses up `length` bytes of the input. */
+  #take(length: number): void {
+    this.#inputAt += length
+    if (this.#inputAt === this.#inputEnd) this.#input = null
   }
 
   #awaitBody(): void {
@@ -352,7 +386,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 
   #updateReading(): void {
-    const waiting = this.#exchange !== null && !this.#bodyPending() && this.#input !== null && this.#input.length >= PIPELINE_HIGH_WATER
+    const waiting = this.#exchange !== null && !this.#bodyPending() && this.#input !== null && this.#inputEnd - this.#inputAt >= PIPELINE_HIGH_WATER
     const paused = this.#bodyPaused || waiting
     if (paused === this.#readPaused) return
     this.#readPaused = paused
@@ -521,8 +555,19 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 }
 
+/** A copy of bytes in memory of its own, not in a pool that others share. */
+function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(end - start)
+  bytes.copy(copy, 0, start, end)
+  return copy
+}
+
+function onRead(this: ConnectedSocket, length: number, bytes: Buffer): void {
+  this[connectionKey]?.read(bytes, length, true)
+}
+
 function onData(this: ConnectedSocket, chunk: Buffer): void {
-  this[connectionKey]?.read(chunk)
+  this[connectionKey]?.read(chunk, chunk.length, false)
 }
 
 function onEnd(this: ConnectedSocket): void {

@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net'
 // reg-name of RFC 3986 3.2.2 without the comma: it would pass for a list of hosts.
 const REG_NAME = /^(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+$/
 
-// The hosts seen last: a connection, and mostly a server, sees the same one again and again.
+// The valid one seen last: a server sees the same one again and again.
 let lastValid = ''
 
 /** Whether a text is `uri-host [ ":" port ]` (RFC 9110 7.2), not empty. */
@@ -12,6 +12,14 @@ export function isAuthority(text: string): boolean {
   const valid = check(text)
   if (valid) lastValid = text
   return valid
+}
+
+/** The same for a range of bytes, which is not made into text if it is the authority seen last. */
+export function isAuthorityIn(bytes: Buffer, start: number, end: number): boolean {
+  const last = lastValid
+  let same = end - start === last.length && end > start
+  for (let i = 0; same && i < last.length; i++) same = bytes[start + i] === last.charCodeAt(i)
+  return same || isAuthority(bytes.toString('latin1', start, end))
 }
 
 function check(text: string): boolean {

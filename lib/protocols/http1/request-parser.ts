@@ -1,7 +1,7 @@
 import { CR, LF, SP, TARGET, TOKEN } from './bytes.ts'
 import { FieldParser } from './field-parser.ts'
 import { FieldText } from './field-text.ts'
-import { isAuthority } from './host.ts'
+import { isAuthority, isAuthorityIn } from './host.ts'
 import { bad, Refusal } from './refusal.ts'
 
 /** The limits of a request's head; Infinity for none. */
@@ -85,25 +85,24 @@ export class RequestParser extends FieldParser {
   }
 
   /**
-   * Reads `bytes` from `base`, where the head begins; what an earlier call has read is not read again, but must still
+   * Reads `bytes` up to `end` from `base`, where the head begins; what an earlier call has read is not read again, but must still
    * be there. Returns the head once it is complete, null while it is not, or why it is refused.
    */
-  parse(bytes: Buffer, base: number): RequestHead | Refusal | null {
+  parse(bytes: Buffer, base: number, end: number): RequestHead | Refusal | null {
     if (this.#state === EMPTY_LINE && this.at === 0) this.#reset()
     if (this.#state !== FIELDS) {
-      const refusal = this.#readLine(bytes, base)
+      const refusal = this.#readLine(bytes, base, end)
       if (refusal !== null) return refusal
       if ((this.#state as number) !== FIELDS) return null
     }
     const limit = base + this.#lineStart + this.#limits.head
-    const complete = this.readFields(bytes, base, Math.min(bytes.length, limit))
+    const complete = this.readFields(bytes, base, Math.min(end, limit))
     if (this.refusal !== null) return this.refusal
     if (complete) {
       this.#state = EMPTY_LINE
-      const head = this.#finish(bytes, base)
-      return head
+      return this.#finish(bytes, base)
     }
-    return bytes.length >= limit ? new Refusal(431, `a head of more than ${this.#limits.head} bytes`) : null
+    return end >= limit ? new Refusal(431, `a head of more than ${this.#limits.head} bytes`) : null
   }
 
   /** Makes ready for the next head; called by the owner once it has taken `length`. */
@@ -122,10 +121,11 @@ export class RequestParser extends FieldParser {
     this.#trailers = false
   }
 
-  #readLine(bytes: Buffer, base: number): Refusal | null {
+  #readLine(bytes: Buffer, base: number, length: number): Refusal | null {
+    const token = TOKEN
+    const target = TARGET
     let at = base + this.at
     let state = this.#state
-    const length = bytes.length
     while (at < length && state !== FIELDS) {
       switch (state) {
         case EMPTY_LINE:
@@ -146,7 +146,7 @@ export class RequestParser extends FieldParser {
           break
         case METHOD: {
           const limit = this.#lineLimit(base, length)
-          while (at < limit && TOKEN[bytes[at] as number] === 1) at++
+          while (at < limit && token[bytes[at] as number] === 1) at++
           if (at === limit) {
             if (at < length) return new Refusal(501, 'the method is longer than any that is known (RFC 9112 3)')
             break
@@ -164,7 +164,7 @@ export class RequestParser extends FieldParser {
           break
         case TARGET_REST: {
           const limit = this.#lineLimit(base, length)
-          while (at < limit && TARGET[bytes[at] as number] === 1) at++
+          while (at < limit && target[bytes[at] as number] === 1) at++
           if (at === limit) {
             if (at < length) return this.#tooLong()
             break
@@ -227,7 +227,7 @@ export class RequestParser extends FieldParser {
       case 4:
         if (isNamed(bytes, nameStart, 'host')) {
           if (++this.#hosts > 1) this.refusal = bad('a second Host (RFC 9112 3.2)')
-          else if (valueEnd > valueStart && !isAuthority(text(bytes, valueStart, valueEnd))) this.refusal = bad('Host is not a host and port (RFC 9112 3.2)')
+          else if (valueEnd > valueStart && !isAuthorityIn(bytes, valueStart, valueEnd)) this.refusal = bad('Host is not a host and port (RFC 9112 3.2)')
         }
         break
       case 6:
