@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs'
+import { InvalidOption, LoadFailed, TsgiError, UsageError } from '../contract/errors.ts'
+import { Log } from '../server/log.ts'
+import { completeOptions } from '../server/options.ts'
+import { Server } from '../server/server.ts'
+import { isReloadWorker, runReloadWorker } from '../supervisor/reload-worker.ts'
+import { superviseReload } from '../supervisor/reload.ts'
+import { applicationRef, prepareFor } from './application-ref.ts'
+import { helpText } from './help.ts'
+import { parseCommandLine } from './parse.ts'
+import { stopOnSignals } from './stop.ts'
+
+/** What `main` may be told by the program that calls it. */
+export interface MainOptions {
+  /** The application when the command line names none. */
+  readonly defaultApplication?: string
+}
+
+/** Runs the command. Ends the process: 0 after a stop by signal, 2 for a wrong command line, 1 for what fails later. */
+export async function main(args: readonly string[], options: MainOptions = {}): Promise<void> {
+  // A reader that goes away (`| head`) does not end the server.
+  process.stdout.on('error', () => {})
+  process.stderr.on('error', () => {})
+  try {
+    await run(args, options)
+  } catch (error) {
+    fail(error, args.some((argument, index) => argument === '--log-level=debug' || (argument === 'debug' && args[index - 1] === '--log-level')))
+  }
+}
+
+async function run(args: readonly string[], { defaultApplication }: MainOptions): Promise<void> {
+  const line = parseCommandLine(args)
+  if (line.help) {
+    console.log(helpText())
+    return
+  }
+  if (line.version) {
+    console.log(version())
+    return
+  }
+  const named = line.application ?? defaultApplication
+  if (named === undefined) throw new UsageError('no application: tsgi PATH[:EXPORT] [options]; --help tells more')
+  const ref = applicationRef(named)
+  const complete = completeOptions(line.options)
+  const log = new Log(complete.logLevel)
+  if (isReloadWorker()) {
+    await prepareFor(ref)
+    return runReloadWorker(new Server(ref, line.options), log)
+  }
+  const startLine = (url: string): void => log.info(`tsgi ${version()} serves ${named} on ${url} (Ctrl+C stops it)`)
+  if (line.reload) return superviseReload({ application: ref, options: complete, log, started: startLine })
+  await prepareFor(ref)
+  const server = await new Server(ref, line.options).start()
+  startLine(server.url)
+  surviveStrayErrors(log)
+  stopOnSignals(server, complete.timeoutGracefulShutdown, log)
+}
+
+/** An error that reaches nobody (a promise nobody awaits, a timer's callback) is logged; the requests of others go on. */
+export function surviveStrayErrors(log: Log): void {
+  process.on('unhandledRejection', (reason) => log.error('a promise was rejected and nobody took it', reason))
+  process.on('uncaughtException', (error) => log.error('an exception was thrown and nobody caught it', error))
+}
+
+function fail(error: unknown, debug: boolean): void {
+  const usage = error instanceof UsageError || error instanceof InvalidOption || (error instanceof LoadFailed && error.cause === undefined)
+  if (error instanceof TsgiError && !debug) process.stderr.write(`tsgi: ${flagged(error)}\n`)
+  else process.stderr.write(`tsgi: ${error instanceof Error ? `${error.stack}${error.cause instanceof Error ? `\ncaused by: ${error.cause.stack}` : ''}` : String(error)}\n`)
+  process.exit(usage ? 2 : 1)
+}
+
+/** The message; an option is named as the command line has it. */
+function flagged(error: TsgiError): string {
+  if (!(error instanceof InvalidOption)) return error.message
+  return error.message.replace(/^[a-zA-Z]+/, (key) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`)
+}
+
+function version(): string {
+  // The file lies two folders up in the sources and three in dist.
+  for (const up of ['../../package.json', '../../../package.json']) {
+    try {
+      return (JSON.parse(readFileSync(new URL(up, import.meta.url), 'utf8')) as { version: string }).version
+    } catch {
+      continue
+    }
+  }
+  return 'of unknown version'
+}

@@ -1,0 +1,1 @@
+export { forwardedScope, proxyHeaders, type ProxyHeadersOptions } from './proxy-headers.ts'

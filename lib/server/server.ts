@@ -1,0 +1,237 @@
+import type { Server as Listener, Socket } from 'node:net'
+import type { Application } from '../contract/application.ts'
+import { InvalidOption } from '../contract/errors.ts'
+import type { Address, HttpScope } from '../contract/scope.ts'
+import { checkHeaders } from '../exchange/headers.ts'
+import { LifespanExchange } from '../exchange/lifespan.ts'
+import { forwardedScope } from '../middleware/proxy-headers.ts'
+import { Http1Connection, type Http1Settings } from '../protocols/http1/connection.ts'
+import type { Refusal } from '../protocols/http1/refusal.ts'
+import { TimerWheel } from '../protocols/timer-wheel.ts'
+import { addressOf, listen, socketAddress, urlOf } from './listen.ts'
+import { loadApplication, type ModuleRef } from './load.ts'
+import { Log } from './log.ts'
+import { completeOptions, type CompleteOptions, type ServerOptions } from './options.ts'
+import { refusalLine, ServerObserver } from './server-observer.ts'
+
+/** Seconds that applications have to return once their clients have been cut off. */
+const LAST_GRACE = 1
+
+/** Starts a server; resolves once it accepts connections. Installs no signal handlers. Errors: see `Server#start`. */
+export function serve(app: Application | ModuleRef, options?: ServerOptions): Promise<Server> {
+  return new Server(app, options).start()
+}
+
+/** One listening server and the life of its application. */
+export class Server implements AsyncDisposable {
+  /** Resolves once the server has stopped; rejects with `LifespanFailed` if the application's shutdown failed. */
+  readonly closed: Promise<void>
+
+  readonly #app: Application | ModuleRef
+  readonly #options: CompleteOptions
+  readonly #log: Log
+  readonly #observer: ServerObserver
+  readonly #wheel = new TimerWheel()
+  readonly #lifespan: LifespanExchange
+  readonly #connections = new Set<Http1Connection>()
+  #listener: Listener | null = null
+  #settings: Http1Settings | null = null
+  #addresses: readonly Address[] = []
+  #closing: Promise<void> | null = null
+  #settleClosed: { resolve: () => void; reject: (error: unknown) => void }
+  #emptied: (() => void) | null = null
+  #lastAcceptError = 0
+
+  /** Throws `InvalidOption`. */
+  constructor(app: Application | ModuleRef, options: ServerOptions = {}) {
+    const complete = completeOptions(options)
+    this.#app = app
+    this.#options = complete
+    this.#log = new Log(complete.logLevel)
+    this.#observer = new ServerObserver(this.#log, complete.accessLog, complete.observer)
+    this.#lifespan = new LifespanExchange({
+      mode: complete.lifespan,
+      startup: complete.timeoutLifespanStartup,
+      shutdown: complete.timeoutLifespanShutdown,
+      unsupported: (error) => this.#log.debug(`the application has no lifespan: ${String(error)}`),
+      failed: (error) => this.#log.error('the application\'s lifespan ended early', error),
+    })
+    let resolve!: () => void
+    let reject!: (error: unknown) => void
+    this.closed = new Promise<void>((resolveClosed, rejectClosed) => {
+      resolve = resolveClosed
+      reject = rejectClosed
+    })
+    this.closed.catch(() => {})
+    this.#settleClosed = { resolve, reject }
+    this.#checkHeaders()
+  }
+
+  /** Where the server listens, as a URL with the real port: `http://127.0.0.1:8000` or `unix:/run/app.sock`. */
+  get url(): string {
+    const [first] = this.#addresses
+    return first === undefined ? '' : urlOf(first)
+  }
+
+  /** Where the server listens; empty before it does. */
+  get addresses(): readonly Address[] {
+    return this.#addresses
+  }
+
+  /** Requests whose application has not returned. */
+  get running(): number {
+    return this.#observer.running
+  }
+
+  /**
+   * Starts the application, then listens. Throws `LoadFailed` when the module cannot be loaded, `LifespanFailed` when
+   * the application does not start, `ListenFailed` when the address cannot be had (the application is shut down first).
+   * With `listen: false` connections come through `accept` only.
+   */
+  async start(how: { readonly listen?: boolean } = {}): Promise<this> {
+    const app = this.#app instanceof URL ? await loadApplication(this.#app, this.#options.factory) : this.#app
+    await this.#lifespan.startup(app)
+    this.#settings = this.#settingsFor(app)
+    if (how.listen === false) return this
+    try {
+      this.#listener = await listen(this.#options, (socket) => this.accept(socket))
+    } catch (error) {
+      await this.#lifespan.shutdown()
+      throw error
+    }
+    this.#listener.on('error', (error) => this.#acceptFailed(error))
+    this.#addresses = [addressOf(this.#listener)]
+    return this
+  }
+
+  /** Serves a connection that somebody else has accepted. */
+  accept(socket: Socket): void {
+    const settings = this.#settings
+    if (settings === null || this.#closing !== null) {
+      socket.destroy()
+      return
+    }
+    const { uds } = this.#options
+    const client = uds === undefined ? socketAddress(socket.remoteAddress, socket.remotePort) : null
+    const server: Address | null = uds === undefined ? socketAddress(socket.localAddress, socket.localPort) : [uds, null]
+    this.#connections.add(new Http1Connection(socket, settings, client, server))
+  }
+
+  /**
+   * Stops: accepts no more connections, closes idle ones, ends event streams, lets running requests finish within
+   * `timeout` seconds (default: `timeoutGracefulShutdown`; 0 for no limit), then shuts the application down.
+   * Resolves and rejects like `closed`. Calling it again changes nothing.
+   */
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
+    if (this.#closing === null) {
+      this.#closing = this.#stop(options.timeout ?? this.#options.timeoutGracefulShutdown)
+      this.#closing.then(this.#settleClosed.resolve, this.#settleClosed.reject)
+    }
+    return this.closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #stop(timeout: number): Promise<void> {
+    this.#listener?.close()
+    for (const connection of this.#connections) connection.stop()
+    const stopped = Promise.all([
+      new Promise<void>((resolve) => {
+        this.#emptied = resolve
+        if (this.#connections.size === 0) resolve()
+      }),
+      this.#exchangesEnd(),
+    ])
+    if (!await within(stopped, timeout)) {
+      this.#log.warn(`not finished within ${timeout} seconds, cut off: ${this.#observer.running} running, ${this.#connections.size} connected`)
+      for (const connection of this.#connections) connection.destroy()
+      await within(this.#exchangesEnd(), LAST_GRACE)
+    }
+    await this.#lifespan.shutdown()
+    this.#log.flush()
+  }
+
+  #exchangesEnd(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#observer.idle = resolve
+      if (this.#observer.running === 0) resolve()
+    })
+  }
+
+  #settingsFor(app: Application): Http1Settings {
+    const options = this.#options
+    const noLimit = (limit: number): number => (limit === 0 ? Infinity : limit)
+    return {
+      app,
+      exchange: { observer: this.#observer, defaultHeaders: this.#checkHeaders(), debug: false },
+      wheel: this.#wheel,
+      timeouts: {
+        head: options.timeoutHead,
+        body: options.timeoutBody,
+        send: options.timeoutSend,
+        keepAlive: options.timeoutKeepAlive,
+        halfClose: options.timeoutHalfClose,
+      },
+      head: { head: noLimit(options.limitHead), requestLine: noLimit(options.limitRequestLine), fields: noLimit(options.limitHeaders) },
+      chunked: { trailers: noLimit(options.limitTrailers), fields: noLimit(options.limitHeaders) },
+      requests: noLimit(options.limitRequests),
+      scheme: 'http',
+      rootPath: options.rootPath,
+      state: this.#lifespan.state,
+      date: options.dateHeader,
+      forwarded: options.proxyHeaders ? forwardedScope(options.forwardedAllowIps) as (scope: HttpScope) => HttpScope : null,
+      owner: {
+        closed: (connection) => {
+          this.#connections.delete(connection)
+          if (this.#connections.size === 0) this.#emptied?.()
+        },
+        refused: (connection, refusal) => this.#refused(connection, refusal),
+      },
+    }
+  }
+
+  #refused(connection: Http1Connection, { status, reason }: Refusal): void {
+    if (this.#options.accessLog && this.#log.has('info')) this.#log.access(refusalLine(connection.client?.[0] ?? '-', status, reason))
+  }
+
+  /** The default headers, names and values in turn. */
+  #checkHeaders(): string[] {
+    const { header, serverHeader } = this.#options
+    const pairs = header.map((line): [string, string] => {
+      const colon = line.indexOf(':')
+      if (colon < 1) throw new InvalidOption('header', 'of the form Name: value', line)
+      return [line.slice(0, colon), line.slice(colon + 1)]
+    })
+    if (serverHeader !== undefined) pairs.push(['server', serverHeader])
+    try {
+      return checkHeaders('header', pairs).flat
+    } catch (error) {
+      throw new InvalidOption('header', 'a valid header field', error instanceof Error ? error.message : error)
+    }
+  }
+
+  /** Out of file descriptors, mostly: one line a second says so. */
+  #acceptFailed(error: Error): void {
+    const now = performance.now()
+    if (now - this.#lastAcceptError < 1000) return
+    this.#lastAcceptError = now
+    this.#log.error(`cannot accept a connection: ${error.message}`)
+  }
+}
+
+/** Waits for a promise at most so many seconds, 0 for no limit; tells whether it was in time. */
+async function within(promise: Promise<unknown>, seconds: number): Promise<boolean> {
+  if (seconds === 0) {
+    await promise
+    return true
+  }
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), seconds * 1000)
+  })
+  const inTime = await Promise.race([promise.then(() => true), late])
+  clearTimeout(timer)
+  return inTime
+}

@@ -1,0 +1,51 @@
+import type { Socket } from 'node:net'
+import type { Log } from '../server/log.ts'
+import type { Server } from '../server/server.ts'
+
+/** The name in the environment by which a process knows that it serves for `--reload`. */
+export const WORKER_VARIABLE = 'TSGI_RELOAD_WORKER'
+
+/** What the supervisor tells its worker. With `connection` comes the socket. */
+export type ToWorker = { readonly type: 'connection' } | { readonly type: 'stop'; readonly timeout: number }
+
+/** What the worker tells its supervisor. */
+export type FromWorker = { readonly type: 'ready' }
+
+/** Whether this process serves for a supervisor. */
+export function isReloadWorker(): boolean {
+  return process.env[WORKER_VARIABLE] !== undefined && process.send !== undefined
+}
+
+/** Serves the connections that the supervisor hands over, until it says stop or goes away. */
+export async function runReloadWorker(server: Server, log: Log): Promise<void> {
+  let serving = false
+  let stopping = false
+  const stop = async (timeout: number): Promise<void> => {
+    if (stopping) return
+    stopping = true
+    if (!serving) process.exit(0)
+    try {
+      await server.close({ timeout })
+      process.exit(0)
+    } catch (error) {
+      log.error('stopped with an error', error)
+      process.exit(1)
+    }
+  }
+  process.on('message', (message: ToWorker, socket?: Socket) => {
+    if (message.type === 'stop') {
+      void stop(message.timeout)
+    } else if (socket !== undefined) {
+      socket.allowHalfOpen = true
+      server.accept(socket)
+    }
+  })
+  process.on('disconnect', () => void stop(1))
+  // The terminal sends its signals to the whole group, but it is for the supervisor to decide.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => {})
+  await server.start({ listen: false })
+  serving = true
+  const ready: FromWorker = { type: 'ready' }
+  process.send?.(ready)
+}
