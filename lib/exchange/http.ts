@@ -374,6 +374,11 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
     this.#state = 'complete'
     this.#queue = null
     this.#endedAt = this.#startedAt === 0 ? 0 : performance.now()
+    if (this.#paused) {
+      // Nobody will take what is left of the request: let it come and go.
+      this.#paused = false
+      this.#transport.resume()
+    }
     const receivers = this.#receivers
     if (receivers === null) return
     this.#receivers = null

@@ -1,0 +1,5 @@
+export { communicator, type Communicator } from './communicator.ts'
+export type { CookieJar } from './cookies.ts'
+export { testClient, type TestClient, type TestClientOptions } from './client.ts'
+export type { TestRequestInit } from './request.ts'
+export type { TestResponse } from './transport.ts'
