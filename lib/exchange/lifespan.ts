@@ -29,6 +29,8 @@ export class LifespanExchange {
   #shutdownAsked: (() => void) | null = null
   /** Settles the phase that is being waited for: with an error if it failed. */
   #settle: ((error: LifespanFailed | null) => void) | null = null
+  /** The failure that the application has told of. What it throws right after that is the cause. */
+  #failure: LifespanFailed | null = null
 
   constructor(settings: LifespanSettings) {
     this.#settings = settings
@@ -104,8 +106,17 @@ export class LifespanExchange {
         else this.#settle?.(new LifespanFailed(`the application threw at shutdown: ${messageOf(thrown.error)}`, { cause: thrown.error }))
         break
       case 'over':
+        if (this.#failure !== null && thrown !== null) this.#failure.cause = thrown.error
         break
     }
+  }
+
+  /** Fails the phase, once the application has had a moment to throw the cause. */
+  #fail(text: string, message: unknown): void {
+    this.#state = 'over'
+    const failure = new LifespanFailed(message ? `${text}: ${String(message)}` : text)
+    this.#failure = failure
+    setImmediate(() => this.#settle?.(failure))
   }
 
   #receive(): Promise<LifespanReceiveEvent> {
@@ -132,16 +143,14 @@ export class LifespanExchange {
         this.#settle?.(null)
         break
       case 'lifespan.startup.failed':
-        this.#state = 'over'
-        this.#settle?.(new LifespanFailed(message ? `the application failed to start: ${message}` : 'the application failed to start'))
+        this.#fail('the application failed to start', message)
         break
       case 'lifespan.shutdown.complete':
         this.#state = 'over'
         this.#settle?.(null)
         break
       case 'lifespan.shutdown.failed':
-        this.#state = 'over'
-        this.#settle?.(new LifespanFailed(message ? `the application failed to shut down: ${message}` : 'the application failed to shut down'))
+        this.#fail('the application failed to shut down', message)
         break
     }
   }

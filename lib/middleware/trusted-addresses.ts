@@ -21,7 +21,8 @@ export function canonicalAddress(text: string): string | null {
  *
  * - an IPv4 or IPv6 address; a v4-mapped one is the v4 address. An IPv6 address without a zone id means that address
  *   on every interface, one with a zone id (`fe80::1%eth0`) on that interface only, and only for the direct peer;
- * - a CIDR block; bits beyond its prefix do not count. An IPv6 block covers IPv4 only if it lies in `::ffff:0:0/96`;
+ * - a CIDR block; bits beyond its prefix do not count. An IPv6 block covers IPv4 only if it lies in `::ffff:0:0/96`,
+ *   so `::/0` is all of IPv6;
  * - `unix` (or `unix:`, as nginx writes it): a peer on a unix socket, which has no address;
  * - `_name`: an identifier that a proxy made up (RFC 7239 6.3), compared as a string;
  * - `*`: everybody.
