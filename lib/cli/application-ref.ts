@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LoadFailed, UsageError } from '../contract/errors.ts'
 import type { ModuleRef } from '../server/load.ts'
+import { resolveSelf } from './resolve-self.ts'
 
 /** What `path` or `path:export` names. Throws `UsageError` when there is no such file. */
 export function applicationRef(argument: string): ModuleRef {
@@ -26,10 +27,11 @@ function split(argument: string): readonly [path: string, name: string | undefin
 }
 
 /**
- * Makes TypeScript modules loadable: by tsx if it can be found from the module or from here, else by Node itself.
+ * Makes the module loadable: it may import `tsgi` wherever it lies, and TypeScript is loaded by tsx if it can be found from the module or from here, else by Node itself.
  * Throws `LoadFailed` when neither can.
  */
 export async function prepareFor(ref: ModuleRef): Promise<void> {
+  resolveSelf()
   if (!/\.[cm]?tsx?$/.test(ref.pathname) || isTsxLoaded()) return
   for (const from of [ref, import.meta.url]) {
     const require = createRequire(from)

@@ -1,7 +1,7 @@
 import type { HttpScope, WebSocketScope } from './scope.ts'
 
-/** The key under which a scope carries its exchange; it survives `{ ...scope }`. */
-export const exchangeKey: unique symbol = Symbol('tsgi.exchange')
+/** The key under which a scope carries its exchange; it survives `{ ...scope }`, and two copies of tsgi share it. */
+export const exchangeKey: unique symbol = Symbol.for('tsgi.exchange')
 
 /** What a scope carries under `exchangeKey`. */
 export interface DisconnectSource {

@@ -337,7 +337,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
     if (status === 204) contentLength = null
     else if (status === 205) contentLength = 0
     // A single body event tells the length; an empty one to HEAD says nothing about what GET would give.
-    else if (contentLength === null && last && !this.#announcesTrailers && status !== 304 && (size > 0 || !this.#bodyless)) contentLength = size
+    else if (contentLength === null && last && !trailers && status !== 304 && (size > 0 || !this.#bodyless)) contentLength = size
     const { defaultHeaders } = this.#settings
     const headers = defaultHeaders.length === 0 ? start.flat : withDefaults(start.flat, defaultHeaders)
     return {
@@ -395,7 +395,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
         this.#fail(new IncompleteResponse(httpExpected[this.#state], cause === undefined ? undefined : { cause }))
       }
     } catch (error) {
-      if (!(this.#disconnected && error instanceof ClientDisconnected)) this.#fail(error)
+      if (!(this.#disconnected && isClientDisconnected(error))) this.#fail(error)
     }
     this.#settled = true
     this.#settings.observer?.finished?.(this)
@@ -430,6 +430,11 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
     })
     transport.end(bodyless ? EMPTY : text, null)
   }
+}
+
+/** By its code: an application may come with a copy of tsgi of its own. */
+function isClientDisconnected(error: unknown): boolean {
+  return (error as { readonly code?: unknown } | null | undefined)?.code === 'ERR_TSGI_CLIENT_DISCONNECTED'
 }
 
 function withDefaults(headers: string[], defaults: readonly string[]): string[] {

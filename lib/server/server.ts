@@ -107,14 +107,16 @@ export class Server implements AsyncDisposable {
   /** Serves a connection that somebody else has accepted. */
   accept(socket: Socket): void {
     const settings = this.#settings
-    if (settings === null || this.#closing !== null) {
+    if (settings === null) {
       socket.destroy()
       return
     }
     const { uds } = this.#options
     const client = uds === undefined ? socketAddress(socket.remoteAddress, socket.remotePort) : null
     const server: Address | null = uds === undefined ? socketAddress(socket.localAddress, socket.localPort) : [uds, null]
-    this.#connections.add(new Http1Connection(socket, settings, client, server))
+    const connection = new Http1Connection(socket, settings, client, server)
+    this.#connections.add(connection)
+    if (this.#closing !== null) connection.stop()
   }
 
   /**
@@ -135,8 +137,10 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop(timeout: number): Promise<void> {
-    this.#listener?.close()
     for (const connection of this.#connections) connection.stop()
+    // Closing a listener resets the connections that wait to be accepted: take those first.
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    this.#listener?.close()
     const stopped = Promise.all([
       new Promise<void>((resolve) => {
         this.#emptied = resolve
