@@ -186,7 +186,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       this.#inputAt = 0
       this.#borrowed = false
     }
-    if (this.#exchange !== null && this.#inputEnd - this.#inputAt >= PIPELINE_HIGH_WATER) this.#updateReading()
+    if (this.#inputEnd - this.#inputAt >= PIPELINE_HIGH_WATER) this.#updateReading()
   }
 
   /** The client will send nothing more. */
@@ -195,8 +195,8 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (this.#phase === 'lingering') {
       this.socket.destroy()
     } else if (this.#exchange === null) {
-      this.#input = null
-      this.#close()
+      // Whole requests may wait for the client to take what was written; anything else is cut short.
+      if (this.#input === null || !this.socket.writableNeedDrain) this.#close()
     } else if (this.#bodyPending()) {
       this.#exchange.gone()
       this.abort()
@@ -211,6 +211,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.socket.setTimeout(0)
     this.#exchange?.drained()
     if (this.#input !== null && this.#exchange === null) this.#parseAfresh()
+    if (this.#readPaused) this.#updateReading()
   }
 
   /** The socket is gone, after an error or not. */
@@ -258,6 +259,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     const parser = this.#parser
     const head = parser.parse(input, this.#inputAt, this.#inputEnd)
     if (head === null) {
+      if (this.#readEnded) this.#close()
       if (this.#phase === 'idle' && parser.begun) {
         this.#phase = 'head'
         this.#settings.wheel.set(this, this.#settings.timeouts.head)
@@ -386,7 +388,9 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 
   #updateReading(): void {
-    const waiting = this.#exchange !== null && !this.#bodyPending() && this.#input !== null && this.#inputEnd - this.#inputAt >= PIPELINE_HIGH_WATER
+    // Requests that wait for the response before them, or for the client to take it.
+    const blocked = this.#exchange === null ? this.socket.writableNeedDrain : !this.#bodyPending()
+    const waiting = blocked && this.#input !== null && this.#inputEnd - this.#inputAt >= PIPELINE_HIGH_WATER
     const paused = this.#bodyPaused || waiting
     if (paused === this.#readPaused) return
     this.#readPaused = paused
