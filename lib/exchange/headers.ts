@@ -9,7 +9,6 @@ interface FieldName {
   readonly once: number
   /** Who deals with the field. */
   readonly role: 'plain' | 'content-length' | 'connection' | 'transfer-encoding' | 'content-type' | 'date'
-  /** Whether the field may not stand in trailers (RFC 9110 6.5.1): framing, routing, authentication, content. */
   readonly notInTrailers: boolean
 }
 
@@ -21,13 +20,14 @@ const singletons = [
   'x-content-type-options', 'x-frame-options',
 ]
 
-const forbiddenInTrailers = [
+/** Fields that frame, route, authenticate or describe the content: they may not stand in trailers (RFC 9110 6.5.1). */
+export const forbiddenInTrailers: ReadonlySet<string> = new Set([
   'content-length', 'transfer-encoding', 'trailer', 'te', 'host', 'connection', 'keep-alive', 'proxy-connection',
   'upgrade', 'authorization', 'proxy-authorization', 'www-authenticate', 'proxy-authenticate', 'set-cookie', 'cookie',
   'content-encoding', 'content-type', 'content-range', 'cache-control', 'expires', 'date', 'location', 'vary', 'age',
   'retry-after', 'expect', 'range', 'max-forwards', 'if-match', 'if-none-match', 'if-modified-since',
   'if-unmodified-since', 'if-range',
-]
+])
 
 const roles = ['content-length', 'connection', 'transfer-encoding', 'content-type', 'date'] as const
 
@@ -43,7 +43,7 @@ const NOT_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 function describeName(name: string): FieldName {
   const index = singletons.indexOf(name)
   const role = roles.find((each) => each === name) ?? 'plain'
-  return { name, once: index < 0 ? 0 : 1 << index, role, notInTrailers: forbiddenInTrailers.includes(name) }
+  return { name, once: index < 0 ? 0 : 1 << index, role, notInTrailers: forbiddenInTrailers.has(name) }
 }
 
 function fieldName(eventType: string, key: () => string, name: unknown): FieldName {

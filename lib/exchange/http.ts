@@ -432,9 +432,13 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
   }
 }
 
-/** By its code: an application may come with a copy of tsgi of its own. */
+/**
+ * Whether an error says that the client has left: `ClientDisconnected`, or the AbortError that Node makes of it where
+ * the disconnect signal was passed on. By its code: an application may come with a copy of tsgi of its own.
+ */
 function isClientDisconnected(error: unknown): boolean {
-  return (error as { readonly code?: unknown } | null | undefined)?.code === 'ERR_TSGI_CLIENT_DISCONNECTED'
+  const { code, cause } = Object(error) as { readonly code?: unknown; readonly cause?: unknown }
+  return code === 'ERR_TSGI_CLIENT_DISCONNECTED' || (code === 'ABORT_ERR' && isClientDisconnected(cause))
 }
 
 function withDefaults(headers: string[], defaults: readonly string[]): string[] {

@@ -43,7 +43,7 @@ export class CookieJar implements Iterable<readonly [name: string, value: string
           if (/^-?[0-9]+$/.test(value)) maxAge = Number(value)
           break
         case 'expires':
-          expires = Date.parse(value) || expires
+          if (!Number.isNaN(Date.parse(value))) expires = Date.parse(value)
           break
       }
     }

@@ -1,4 +1,5 @@
 import type { HeaderList } from '../../contract/headers.ts'
+import { forbiddenInTrailers } from '../../exchange/headers.ts'
 import { BACKSLASH, CR, DQUOTE, EQUALS, HTAB, LF, SEMICOLON, SP, TOKEN, VALUE } from './bytes.ts'
 import { FieldParser } from './field-parser.ts'
 import { FieldText } from './field-text.ts'
@@ -35,12 +36,6 @@ const SIZE_DIGITS = 16
 
 /** Bytes of chunk extensions that a whole body may have: they carry nothing that is delivered. */
 const EXTENSIONS_LIMIT = 16384
-
-// RFC 9110 6.5.1: fields that frame, route or authenticate mean nothing in trailers, so they are not delivered.
-const NOT_TRAILERS = new Set([
-  'content-length', 'transfer-encoding', 'host', 'connection', 'te', 'trailer', 'upgrade', 'authorization',
-  'proxy-authorization', 'cookie', 'content-encoding', 'content-type', 'content-range', 'expect', 'max-forwards',
-])
 
 /**
  * Reads a chunked body (RFC 9112 7.1) from bytes that may come in any pieces. Chunk data is not kept;
@@ -171,7 +166,7 @@ export class ChunkedParser extends FieldParser {
     const end = base + this.at
     if (this.#names !== null) {
       const all = new FieldText(bytes.toString('latin1', base, end), 0, null)
-      this.trailers = this.#names.some((name) => NOT_TRAILERS.has(name)) ? all.without(NOT_TRAILERS) : all
+      this.trailers = this.#names.some((name) => forbiddenInTrailers.has(name)) ? all.without(forbiddenInTrailers) : all
     }
     return end
   }

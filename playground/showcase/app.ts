@@ -1,0 +1,72 @@
+/** All examples behind one page: a tiny router, files that are read once at start, and an early hint. */
+import { readdir, readFile } from 'node:fs/promises'
+import { extname, join, sep } from 'node:path'
+import { application, type Application } from 'tsgi'
+import { examples, type Example } from './examples.ts'
+
+interface PageFile {
+  readonly type: string
+  readonly body: string
+}
+
+const folder = join(import.meta.dirname, 'page')
+const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript' }
+
+const page: Application = application({
+  lifespan: async function* () {
+    // What is yielded is `scope.state` in every request; what stood after the `yield` would run when the server stops.
+    yield { files: await readPage() }
+  },
+
+  http: async (scope, _receive, send) => {
+    const path = scope.path.slice(scope.rootPath.length)
+    const file = scope.state.files.get(path)
+    const answer = async (status: number, type: string, body: string): Promise<void> => {
+      await send({ type: 'http.response.start', status, headers: [['content-type', `${type}; charset=utf-8`], ['cache-control', 'no-cache']] })
+      await send({ type: 'http.response.body', body })
+    }
+    if (file === undefined) return answer(404, 'text/plain', `Nothing is at ${path}, but there is:\n${['/', ...examples.map((example) => example.path)].join('\n')}\n`)
+    if (path === '/' && 'http.response.early_hint' in scope.extensions) {
+      // The browser may fetch these while the page is being made (a slow query, say). An extension is used only if it is there.
+      await send({
+        type: 'http.response.early_hint',
+        links: [`<${scope.rootPath}/style.css>; rel=preload; as=style`, `<${scope.rootPath}/showcase.js>; rel=modulepreload`],
+      })
+    }
+    await answer(200, file.type, file.body)
+  },
+})
+
+const app: Application = async (scope, receive, send) => {
+  if (scope.type === 'lifespan') return page(scope, receive, send)
+  const path = scope.path.slice(scope.rootPath.length)
+  const example = examples.find((each) => path === each.path || path.startsWith(`${each.path}/`))
+  if (example === undefined) return page(scope, receive, send)
+  // To mount is to say so in `rootPath`; `path` stays whole, because it contains `rootPath`.
+  return example.application({ ...scope, rootPath: scope.rootPath + example.path }, receive, send)
+}
+
+/** The files of the page by path; the index with a card for each example. */
+async function readPage(): Promise<ReadonlyMap<string, PageFile>> {
+  const files = new Map<string, PageFile>()
+  for (const name of await readdir(folder, { recursive: true })) {
+    const type = types[extname(name)]
+    if (type === undefined) continue
+    const body = await readFile(join(folder, name), 'utf8')
+    if (name === 'index.html') files.set('/', { type, body: body.replace('<!-- cards -->', () => examples.map(card).join('\n')) })
+    else files.set(`/${name.replaceAll(sep, '/')}`, { type, body })
+  }
+  return files
+}
+
+function card({ path, name, shows, source }: Example): string {
+  return `<article class="card" data-path="${path}">
+  <h2>${name}</h2>
+  <a class="path" href=".${path}">${path}</a>
+  <p>${shows}</p>
+  <div class="try"></div>
+  <p class="source">playground/${source}</p>
+</article>`
+}
+
+export default app

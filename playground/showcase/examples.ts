@@ -1,0 +1,49 @@
+/** The examples of the showcase. To add one: an entry here, and its try-out, page/try/NAME.js for the path /NAME. */
+import type { Application } from 'tsgi'
+import echo from '../echo.ts'
+import hello from '../hello.ts'
+import sse from '../sse.ts'
+import upload from '../upload.ts'
+
+/** An application and what its card says. */
+export interface Example {
+  /** Where the application is mounted: `/` and one name. */
+  readonly path: `/${string}`
+  readonly application: Application
+  readonly name: string
+  /** What there is to see and to learn; HTML. */
+  readonly shows: string
+  /** The file to read, in the playground. */
+  readonly source: string
+}
+
+export const examples: readonly Example[] = [
+  {
+    path: '/hello',
+    application: hello,
+    name: 'Hello',
+    shows: 'The smallest application: one function, two events, the same text for every request.',
+    source: 'hello.ts',
+  },
+  {
+    path: '/echo',
+    application: echo,
+    name: 'Echo',
+    shows: 'Streams a body back while it comes. Neither side can run ahead of the other, so memory stays small.',
+    source: 'echo.ts',
+  },
+  {
+    path: '/sse',
+    application: sse,
+    name: 'Clock',
+    shows: 'Server-sent events, one each second. When you leave, the application hears of it and ends.',
+    source: 'sse.ts',
+  },
+  {
+    path: '/upload',
+    application: upload,
+    name: 'Upload',
+    shows: 'Takes a file as a raw stream and hashes it on the way. A file over the limit is refused early.',
+    source: 'upload.ts',
+  },
+]

@@ -1,0 +1,158 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium, type Page } from 'playwright-core'
+import * as assert from 'uvu/assert'
+import { serve, type ServerOptions } from '../../lib/index.ts'
+import showcase from '../../playground/showcase/app.ts'
+import { examples } from '../../playground/showcase/examples.ts'
+import { suite, type TestContext } from '../support/suite.ts'
+
+const test = suite('playground showcase')
+
+async function start(t: TestContext, options: ServerOptions = {}): Promise<string> {
+  const server = await serve(showcase, { port: 0, accessLog: false, lifespan: 'on', ...options })
+  t.after(() => server.close({ timeout: 1 }))
+  return server.url
+}
+
+test('the page has a card, with a link and a try-out, for each example', async (t) => {
+  const url = await start(t)
+  const page = await (await fetch(url)).text()
+  assert.is(page.split('<article').length - 1, examples.length)
+  for (const { path, name } of examples) {
+    assert.ok(page.includes(`<h2>${name}</h2>`), name)
+    assert.ok(page.includes(`href=".${path}"`), path)
+    const script = await fetch(`${url}/try${path}.js`)
+    assert.is(script.headers.get('content-type'), 'text/javascript; charset=utf-8', path)
+    assert.ok((await script.text()).includes('export function tryOut'), path)
+  }
+})
+
+test('an example is mounted: it answers beneath its path, and for no other', async (t) => {
+  const url = await start(t)
+  for (const path of ['/hello', '/hello/', '/hello/more']) assert.is(await (await fetch(url + path)).text(), 'Hello, world!\n', path)
+  assert.is((await fetch(`${url}/helloo`)).status, 404)
+})
+
+test('with a root path the showcase works as without', async (t) => {
+  const url = await start(t, { rootPath: '/shop' })
+  assert.match(await (await fetch(url)).text(), /<article/)
+  assert.is(await (await fetch(`${url}/hello`)).text(), 'Hello, world!\n')
+})
+
+test('what is not there is a 404 that says what there is', async (t) => {
+  const url = await start(t)
+  for (const path of ['/nothing', '/index.html', '/..%2fapp.ts', '/page/style.css']) {
+    const response = await fetch(url + path)
+    assert.is(response.status, 404, path)
+    assert.ok((await response.text()).includes('/echo'), path)
+  }
+})
+
+test('the page comes with early hints, on HTTP/1.1 only', async (t) => {
+  const { port } = new URL(await start(t))
+  for (const [version, first] of [['1.1', 'HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload; as=style\r\n'], ['1.0', 'HTTP/1.1 200 OK\r\n']] as const) {
+    const socket = connect(Number(port), '127.0.0.1').setEncoding('latin1')
+    t.after(() => socket.destroy())
+    let text = ''
+    socket.on('data', (part: string) => (text += part))
+    socket.write(`GET / HTTP/${version}\r\nHost: a\r\nConnection: close\r\n\r\n`)
+    await once(socket, 'end')
+    assert.is(text.slice(0, first.length), first)
+    assert.match(text, /<\/html>\n$/)
+  }
+})
+
+test.needing(['chromium'], () => {
+  test('in a browser, each card can be tried', async (t) => {
+    let left = false
+    let leaves!: () => void
+    const hasLeft = new Promise<void>((resolve) => (leaves = resolve))
+    const url = await start(t, {
+      observer: {
+        finished: ({ scope }) => {
+          if (scope.path !== '/sse') return
+          left = true
+          leaves()
+        },
+      },
+    })
+    const page = await open(t)
+    const troubles: string[] = []
+    page.on('pageerror', (error) => troubles.push(error.message))
+    page.on('response', (response) => { if (response.status() >= 400) troubles.push(`${response.status()} ${response.url()}`) })
+    await page.goto(url)
+    assert.is(await page.locator('.card').count(), examples.length)
+    const card = (path: string) => page.locator(`.card[data-path="${path}"]`)
+
+    await card('/hello').getByRole('button', { name: 'Say hello' }).click()
+    await shows(page, '/hello', 'Hello, world!')
+    assert.match(await card('/hello').locator('.note').innerText(), /^200 in [\d.]+ ms$/)
+
+    await card('/echo').getByRole('textbox').pressSequentially('What goes in, grüße')
+    await shows(page, '/echo', 'What goes in, grüße')
+    await card('/echo').getByRole('textbox').fill('')
+    await shows(page, '/echo', '')
+
+    await shows(page, '/sse', /^\d+:\d\d:\d\d/)
+    const time = await card('/sse').locator('output').innerText()
+    await page.waitForFunction(`document.querySelector('[data-path="/sse"] output').value !== ${JSON.stringify(time)}`)
+    assert.is(left, false)
+    await card('/sse').getByRole('button', { name: 'Leave' }).click()
+    await hasLeft
+    await card('/sse').getByRole('button', { name: 'Listen' }).click()
+    await card('/sse').getByText('1 tick so far').waitFor()
+
+    const buffer = Buffer.alloc(8_000_000, 'tsgi')
+    await card('/upload').locator('input').setInputFiles({ name: 'a.bin', mimeType: 'application/octet-stream', buffer })
+    await card('/upload').getByRole('button', { name: 'Upload', exact: true }).click()
+    await shows(page, '/upload', `8,000,000 bytes\nSHA-256 ${createHash('sha256').update(buffer).digest('hex')}`)
+    assert.is(await card('/upload').locator('progress').evaluate((bar: { readonly value?: number }) => bar.value), 1)
+
+    assert.equal(troubles, [])
+  }, 30)
+
+  test('in a browser, the page of upload works by itself, and nothing is wider than a phone', async (t) => {
+    const url = await start(t)
+    const page = await open(t)
+    await page.setViewportSize({ width: 360, height: 700 })
+    for (const path of ['/', '/upload']) {
+      await page.goto(url + path)
+      await page.locator('input[type=file]').waitFor()
+      assert.is(await page.evaluate('document.documentElement.scrollWidth'), 360, path)
+    }
+    await page.locator('input').setInputFiles({ name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('abc') })
+    await page.getByRole('button', { name: 'Upload', exact: true }).click()
+    await page.getByText('"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"').waitFor()
+  }, 30)
+})
+
+/** Waits until the output of a card has this value. */
+async function shows(page: Page, path: string, wanted: string | RegExp): Promise<void> {
+  const pattern = typeof wanted === 'string' ? new RegExp(`^${wanted.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\n?$`) : wanted
+  // A text, because this project's types are Node's and know no document.
+  await page.waitForFunction(`${pattern}.test(document.querySelector('[data-path="${path}"] output').value)`)
+}
+
+/** A page in a browser of its own, that knows nothing of earlier ones. */
+async function open(t: TestContext): Promise<Page> {
+  const folder = mkdtempSync(join(tmpdir(), 'tsgi-chromium-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
+  const context = await chromium.launchPersistentContext(folder, {
+    executablePath: execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim(),
+    locale: 'en-US',
+    args: [
+      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ],
+  })
+  t.after(() => context.close())
+  return context.pages()[0] ?? context.newPage()
+}
+
+test.run()
