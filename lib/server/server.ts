@@ -41,6 +41,7 @@ export class Server implements AsyncDisposable {
   #settleClosed: { resolve: () => void; reject: (error: unknown) => void }
   #emptied: (() => void) | null = null
   #lastAcceptError = 0
+  #lastServerAddress: Address | null = null
 
   /** Throws `InvalidOption`. */
   constructor(app: Application | ModuleRef, options: ServerOptions = {}) {
@@ -113,10 +114,19 @@ export class Server implements AsyncDisposable {
     }
     const { uds } = this.#options
     const client = uds === undefined ? socketAddress(socket.remoteAddress, socket.remotePort) : null
-    const server: Address | null = uds === undefined ? socketAddress(socket.localAddress, socket.localPort) : [uds, null]
-    const connection = new Http1Connection(socket, settings, client, server)
+    const connection = new Http1Connection(socket, settings, client, this.#serverAddress(socket))
     this.#connections.add(connection)
     if (this.#closing !== null) connection.stop()
+  }
+
+  /** The address that a client has connected to; connections to the same one share it. */
+  #serverAddress(socket: Socket): Address | null {
+    const { uds } = this.#options
+    const address: Address | null = uds === undefined ? socketAddress(socket.localAddress, socket.localPort) : [uds, null]
+    const last = this.#lastServerAddress
+    if (address?.[0] === last?.[0] && address?.[1] === last?.[1]) return last
+    this.#lastServerAddress = address
+    return address
   }
 
   /**
@@ -178,6 +188,7 @@ export class Server implements AsyncDisposable {
         keepAlive: options.timeoutKeepAlive,
         halfClose: options.timeoutHalfClose,
       },
+      parsers: [],
       head: { head: noLimit(options.limitHead), requestLine: noLimit(options.limitRequestLine), fields: noLimit(options.limitHeaders) },
       chunked: { trailers: noLimit(options.limitTrailers), fields: noLimit(options.limitHeaders) },
       requests: noLimit(options.limitRequests),

@@ -47,6 +47,8 @@ export interface Http1Settings {
   readonly wheel: TimerWheel
   readonly timeouts: Http1Timeouts
   readonly head: HeadLimits
+  /** Parsers that no connection uses now. */
+  readonly parsers: RequestParser[]
   readonly chunked: ChunkedLimits
   /** Requests after which a connection closes; Infinity for no such number. */
   readonly requests: number
@@ -84,7 +86,8 @@ export class Http1Connection extends Timed implements HttpTransport {
   readonly client: Address | null
   readonly server: Address | null
   readonly #settings: Http1Settings
-  readonly #parser: RequestParser
+  /** Reads the head that is coming in; null between requests, since an idle connection needs none. */
+  #parser: RequestParser | null = null
   #phase: Phase = 'idle'
   #stopping = false
   #requests = 0
@@ -120,7 +123,6 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.client = client
     this.server = server
     this.#settings = settings
-    this.#parser = new RequestParser(settings.head, settings.scheme)
     const connected = socket as ConnectedSocket
     connected[connectionKey] = this
     if (settings.scheme !== 'http' || !shareReads(socket, onRead)) socket.on('data', onData)
@@ -256,7 +258,8 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** Returns whether there may be more to parse. */
   #parseHead(input: Buffer): boolean {
     if (this.#phase === 'lingering' || this.#phase === 'closed' || this.socket.writableNeedDrain) return false
-    const parser = this.#parser
+    const { parsers } = this.#settings
+    const parser = this.#parser ??= parsers.pop() ?? new RequestParser(this.#settings.head, this.#settings.scheme)
     const head = parser.parse(input, this.#inputAt, this.#inputEnd)
     if (head === null) {
       if (this.#readEnded) this.#close()
@@ -272,6 +275,8 @@ export class Http1Connection extends Timed implements HttpTransport {
     }
     this.#take(parser.length)
     parser.next()
+    this.#parser = null
+    parsers.push(parser)
     this.#begin(head)
     return true
   }
