@@ -1,0 +1,16 @@
+import type { Contestant } from '../harness/workload.ts'
+
+const program = (file: string): URL => new URL(file, import.meta.url)
+
+/** Bare `node:http`. */
+export const nodeHttp: Contestant = { name: 'node-http', program: program('node-http.mjs') }
+/** `node:net` with a canned reply. */
+export const floor: Contestant = { name: 'floor', program: program('floor.mjs') }
+/** tsgi, compiled, through its public `serve`. */
+export const tsgi: Contestant = { name: 'tsgi', program: program('tsgi.mjs'), package: 'tsgi' }
+/** fastify with its own router. */
+export const fastify: Contestant = { name: 'fastify', program: program('fastify.mjs'), package: 'fastify' }
+/** A Hono application on `@hono/node-server`. */
+export const hono: Contestant = { name: 'hono', program: program('hono.mjs'), package: '@hono/node-server' }
+/** A fetch handler on srvx, with its fast response. */
+export const srvx: Contestant = { name: 'srvx', program: program('srvx.mjs'), package: 'srvx' }
