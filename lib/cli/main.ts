@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { InvalidOption, LoadFailed, TsgiError, UsageError } from '../contract/errors.ts'
+import { InvalidOption, LifespanFailed, LoadFailed, TsgiError, UsageError } from '../contract/errors.ts'
 import { Log } from '../server/log.ts'
 import { completeOptions } from '../server/options.ts'
 import { Server } from '../server/server.ts'
@@ -9,6 +9,7 @@ import { applicationRef, prepareFor } from './application-ref.ts'
 import { helpText } from './help.ts'
 import { parseCommandLine } from './parse.ts'
 import { stopOnSignals } from './stop.ts'
+import { isSyntaxError, located } from './syntax-error.ts'
 
 /** What `main` may be told by the program that calls it. */
 export interface MainOptions {
@@ -43,17 +44,22 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
   const ref = applicationRef(named)
   const complete = completeOptions(line.options)
   const log = new Log(complete.logLevel)
-  if (isReloadWorker()) {
-    await prepareFor(ref)
-    return runReloadWorker(new Server(ref, line.options), log)
-  }
+  const server = new Server(ref, line.options)
   const startLine = (url: string): void => log.info(`tsgi ${version()} serves ${named} on ${url} (Ctrl+C stops it)`)
-  if (line.reload) return superviseReload({ application: ref, options: complete, log, started: startLine })
+  const worker = isReloadWorker()
+  if (line.reload && !worker) return superviseReload({ application: ref, options: complete, log, started: startLine })
   await prepareFor(ref)
-  const server = await new Server(ref, line.options).start()
-  startLine(server.url)
+  try {
+    if (worker) await runReloadWorker(server, log)
+    else await server.start()
+  } catch (error) {
+    throw located(error, ref)
+  }
   surviveStrayErrors(log)
+  if (worker) return
+  // First: whoever reads the line may send a signal right away.
   stopOnSignals(server, complete.timeoutGracefulShutdown, log)
+  startLine(server.url)
 }
 
 /** An error that reaches nobody (a promise nobody awaits, a timer's callback) is logged; the requests of others go on. */
@@ -64,9 +70,20 @@ export function surviveStrayErrors(log: Log): void {
 
 function fail(error: unknown, debug: boolean): void {
   const usage = error instanceof UsageError || error instanceof InvalidOption || (error instanceof LoadFailed && error.cause === undefined)
-  if (error instanceof TsgiError && !debug) process.stderr.write(`tsgi: ${flagged(error)}\n`)
+  if (error instanceof TsgiError && !debug) process.stderr.write(`tsgi: ${oneLine(flagged(error))}${whereToLook(error)}\n`)
   else process.stderr.write(`tsgi: ${error instanceof Error ? `${error.stack}${error.cause instanceof Error ? `\ncaused by: ${error.cause.stack}` : ''}` : String(error)}\n`)
   process.exit(usage ? 2 : 1)
+}
+
+/** An application's own message may have several lines. */
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*[\r\n]\s*/g, ' ')
+}
+
+/** Says how to see the stack of an error of the application; a syntax error has none that would help. */
+function whereToLook(error: TsgiError): string {
+  const ofApplication = (error instanceof LoadFailed || error instanceof LifespanFailed) && error.cause instanceof Error
+  return ofApplication && !isSyntaxError(error.cause) ? ' (--log-level debug shows the stack)' : ''
 }
 
 /** The message; an option is named as the command line has it. */

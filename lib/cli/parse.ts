@@ -36,6 +36,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       if (entry === undefined || (token.rawName !== `--${flag}` && flag !== 'help')) throw new UsageError(`unknown option ${token.rawName}${suggestion(token.name)}`)
       const { option, negated } = entry
       set.add(option.flag)
+      // `--uds --reload`: a value was forgotten. One that does begin with dashes comes as `--uds=--odd`.
+      if (option.kind.type !== 'boolean' && !token.inlineValue && token.value?.startsWith('--') === true) throw missingValue(option)
       if (option.key !== null) options[option.key] = valueOf(option, negated, token.value, options[option.key])
       else if (token.value !== undefined) throw new UsageError(`--${flag} takes no value, found ${JSON.stringify(token.value)}`)
     }
@@ -49,7 +51,7 @@ function valueOf(option: CommandOption, negated: boolean, value: string | undefi
     if (value !== undefined) throw new UsageError(`${flag} takes no value, found ${JSON.stringify(value)}; to turn it off, use --no-${option.flag}`)
     return !negated
   }
-  if (value === undefined) throw new UsageError(`${flag} needs a value: ${flag} ${option.value}`)
+  if (value === undefined) throw missingValue(option)
   switch (option.kind.type) {
     case 'integer':
     case 'seconds':
@@ -62,6 +64,10 @@ function valueOf(option: CommandOption, negated: boolean, value: string | undefi
     default:
       return value
   }
+}
+
+function missingValue({ flag, value }: CommandOption): UsageError {
+  return new UsageError(`--${flag} needs a value: --${flag} ${value}`)
 }
 
 function numberOf(option: CommandOption, text: string): number {

@@ -43,7 +43,7 @@ export class UnexpectedEvent extends TsgiError {
   readonly expected: string
 
   constructor(eventType: string, expected: readonly string[]) {
-    const list = expected.join(' or ')
+    const list = expected.join(' or ') || 'nothing'
     super('ERR_TSGI_UNEXPECTED_EVENT', `${eventType} may not be sent now, expected ${list}`)
     this.expected = list
   }

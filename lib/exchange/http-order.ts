@@ -22,7 +22,7 @@ export const httpStates: Readonly<Record<HttpState, string>> = {
   held: 'the head is held back',
   streaming: 'the head is on the wire',
   trailers: 'the body is complete, trailers were announced',
-  complete: 'the response is complete, or the client has left',
+  complete: 'the response is complete',
 }
 
 type Row = Readonly<Record<HttpEventType, OrderRule>>

@@ -22,7 +22,12 @@ export async function loadApplication(ref: ModuleRef, factory: boolean): Promise
     throw new LoadFailed(`${pathOf(module)}: export ${JSON.stringify(name)} is ${found === undefined ? 'missing' : 'not a function'}, expected an application (${others})`)
   }
   if (!factory) return found as Application
-  const made: unknown = await (found as () => unknown)()
+  let made: unknown
+  try {
+    made = await (found as () => unknown)()
+  } catch (error) {
+    throw new LoadFailed(`${pathOf(module)}: the factory ${JSON.stringify(name)} threw ${describeImportError(error)}`, { cause: error })
+  }
   if (typeof made !== 'function') throw new LoadFailed(`${pathOf(module)}: the factory ${JSON.stringify(name)} did not return a function, expected an application`)
   return made as Application
 }

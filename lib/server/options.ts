@@ -156,8 +156,12 @@ export function completeOptions(options: ServerOptions): CompleteOptions {
   if (options.uds !== undefined && (options.host !== undefined || options.port !== undefined)) {
     throw new InvalidOption('uds', 'the only address: it excludes host and port', options.uds)
   }
+  for (const key of ['host', 'uds'] as const) {
+    // An empty host would mean every address of the machine.
+    if (checked[key] === '') throw new InvalidOption(key, key === 'host' ? 'an address' : 'a path', '')
+  }
   const { rootPath } = checked
-  if (rootPath !== '' && !/^(?:\/[!-"$->@-~]+)+$/.test(rootPath)) {
+  if (rootPath !== '' && !/^(?:\/[!-"$-.0->@-~]+)+$/.test(rootPath)) {
     throw new InvalidOption('rootPath', 'empty, or a path in ASCII that begins with / and does not end with one', rootPath)
   }
   return checked

@@ -43,8 +43,8 @@ export class ServerObserver implements ExchangeObserver {
 /** `2026-01-31 12:00:00 127.0.0.1 "GET /path?query HTTP/1.1" 200 1.3 ms 12 bytes`; the status is `-` if there was none. */
 function accessLine(exchange: ExchangeOutcome): string {
   const { scope, status, bytesSent, duration, disconnected } = exchange
-  const left = disconnected ? ', client left' : ''
-  return `${timestamp()} ${clientOf(scope)} "${requestLine(scope)}" ${status || '-'} ${milliseconds(duration)} ms ${bytesSent} bytes${left}`
+  const end = disconnected ? ', not finished' : ''
+  return `${timestamp()} ${clientOf(scope)} "${requestLine(scope)}" ${status || '-'} ${milliseconds(duration)} ms ${bytesSent} bytes${end}`
 }
 
 /** The line for a request that was refused before it reached the application. */

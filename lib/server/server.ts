@@ -37,6 +37,7 @@ export class Server implements AsyncDisposable {
   #listener: Listener | null = null
   #settings: Http1Settings | null = null
   #addresses: readonly Address[] = []
+  #starting: Promise<this> | null = null
   #closing: Promise<void> | null = null
   #settleClosed: { resolve: () => void; reject: (error: unknown) => void }
   #emptied: (() => void) | null = null
@@ -89,11 +90,18 @@ export class Server implements AsyncDisposable {
    * the application does not start, `ListenFailed` when the address cannot be had (the application is shut down first).
    * With `listen: false` connections come through `accept` only.
    */
-  async start(how: { readonly listen?: boolean } = {}): Promise<this> {
+  start(how: { readonly listen?: boolean } = {}): Promise<this> {
+    const starting = this.#start(how.listen ?? true)
+    this.#starting = starting
+    return starting
+  }
+
+  async #start(listening: boolean): Promise<this> {
     const app = this.#app instanceof URL ? await loadApplication(this.#app, this.#options.factory) : this.#app
+    const settings = this.#settingsFor(app)
     await this.#lifespan.startup(app)
-    this.#settings = this.#settingsFor(app)
-    if (how.listen === false) return this
+    this.#settings = settings
+    if (!listening) return this
     try {
       this.#listener = await listen(this.#options, (socket) => this.accept(socket))
     } catch (error) {
@@ -147,6 +155,8 @@ export class Server implements AsyncDisposable {
   }
 
   async #stop(timeout: number): Promise<void> {
+    // A start that is under way comes to its end first; one that failed has cleaned up after itself.
+    await this.#starting?.catch(() => {})
     for (const connection of this.#connections) connection.stop()
     // Closing a listener resets the connections that wait to be accepted: take those first.
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
@@ -176,6 +186,7 @@ export class Server implements AsyncDisposable {
 
   #settingsFor(app: Application): Http1Settings {
     const options = this.#options
+    const forwarded: (scope: HttpScope) => HttpScope = forwardedScope(options.forwardedAllowIps)
     const noLimit = (limit: number): number => (limit === 0 ? Infinity : limit)
     return {
       app,
@@ -196,7 +207,7 @@ export class Server implements AsyncDisposable {
       rootPath: options.rootPath,
       state: this.#lifespan.state,
       date: options.dateHeader,
-      forwarded: options.proxyHeaders ? forwardedScope(options.forwardedAllowIps) as (scope: HttpScope) => HttpScope : null,
+      forwarded: options.proxyHeaders ? forwarded : null,
       owner: {
         closed: (connection) => {
           this.#connections.delete(connection)
@@ -214,17 +225,13 @@ export class Server implements AsyncDisposable {
   /** The default headers, names and values in turn. */
   #checkHeaders(): string[] {
     const { header, serverHeader } = this.#options
-    const pairs = header.map((line): [string, string] => {
+    const flat = header.flatMap((line) => {
       const colon = line.indexOf(':')
       if (colon < 1) throw new InvalidOption('header', 'of the form Name: value', line)
-      return [line.slice(0, colon), line.slice(colon + 1)]
+      return checked('header', 'a valid header field', line, [line.slice(0, colon), line.slice(colon + 1)])
     })
-    if (serverHeader !== undefined) pairs.push(['server', serverHeader])
-    try {
-      return checkHeaders('header', pairs).flat
-    } catch (error) {
-      throw new InvalidOption('header', 'a valid header field', error instanceof Error ? error.message : error)
-    }
+    if (serverHeader !== undefined) flat.push(...checked('serverHeader', 'a valid field value', serverHeader, ['server', serverHeader]))
+    return flat
   }
 
   /** Out of file descriptors, mostly: one line a second says so. */
@@ -249,4 +256,13 @@ async function within(promise: Promise<unknown>, seconds: number): Promise<boole
   const inTime = await Promise.race([promise.then(() => true), late])
   clearTimeout(timer)
   return inTime
+}
+
+/** A field as the wire has it; throws `InvalidOption` in the name of the option that gave it. */
+function checked(option: string, expected: string, found: string, pair: [string, string]): string[] {
+  try {
+    return checkHeaders('header', [pair]).flat
+  } catch {
+    throw new InvalidOption(option, expected, found)
+  }
 }

@@ -12,6 +12,8 @@ import { watchSources } from './watch.ts'
 
 /** Seconds that running requests have when the code changes. */
 const RELOAD_GRACE = 2
+/** Milliseconds that the first request of a connection that was just handed over has to arrive before its worker stops. */
+const HANDED_OVER = 100
 
 export interface ReloadSettings {
   readonly application: ModuleRef
@@ -39,6 +41,13 @@ export async function superviseReload({ application, options, log, started }: Re
     handOver()
   }, true)
   const url = urlOf(addressOf(listener))
+  let lastAcceptError = -1000
+  listener.on('error', (error) => {
+    const now = performance.now()
+    if (now - lastAcceptError < 1000) return
+    lastAcceptError = now
+    log.error(`cannot accept a connection: ${error.message}`)
+  })
 
   function tell(message: ToWorker, socket?: Socket): void {
     if (worker?.connected === true) worker.send(message, socket, { keepOpen: false }, () => {})
@@ -62,6 +71,10 @@ export async function superviseReload({ application, options, log, started }: Re
       announced = true
       handOver()
     })
+    // A worker that crashes hears nothing from here on: its connections wait for the next one.
+    child.on('disconnect', () => {
+      if (worker === child) ready = false
+    })
     child.on('exit', (code) => {
       worker = null
       ready = false
@@ -81,12 +94,14 @@ export async function superviseReload({ application, options, log, started }: Re
     if (stopping) return
     log.info(`${relative(process.cwd(), path)} has changed, restarting`)
     if (worker === null) return startWorker()
+    const old = worker
     restart = true
+    setTimeout(() => {
+      if (worker === old) tell({ type: 'stop', timeout: RELOAD_GRACE })
+    }, ready ? HANDED_OVER : 0)
     ready = false
-    tell({ type: 'stop', timeout: RELOAD_GRACE })
     // One that has not come up yet, or hangs, hears nothing.
-    const hanging = worker
-    setTimeout(() => hanging.kill('SIGKILL'), (RELOAD_GRACE + 3) * 1000).unref()
+    setTimeout(() => old.kill('SIGKILL'), (RELOAD_GRACE + 3) * 1000).unref()
   })
 
   onStopSignals(
