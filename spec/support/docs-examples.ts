@@ -54,6 +54,7 @@ export class Examples {
     })
   }
 
+  /** The file of an example. */
   path(label: string): string {
     return join(this.folder, label)
   }
@@ -68,6 +69,7 @@ export class Examples {
     return (await this.load(label))['default'] as Application
   }
 
+  /** Removes the folder. */
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true })
   }

@@ -1,0 +1,246 @@
+/** The code of the documents is type-checked and run, and does what the text beside it says. */
+import { rejects } from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import { proxyHeaders } from '../../lib/middleware/index.ts'
+import { application, headerList, UnsupportedScope, type Application, type HttpScope, type Server } from '../../lib/index.ts'
+import { communicator, testClient, type TestClient, type TestClientOptions } from '../../lib/testing/index.ts'
+import { serveCommand } from '../support/command.ts'
+import { Examples } from '../support/docs-examples.ts'
+import { codeBlocks, document, root } from '../support/docs-markdown.ts'
+import { suite, type TestContext } from '../support/suite.ts'
+
+const test = suite('the code of the documents')
+const examples = new Examples()
+process.on('exit', () => examples.remove())
+
+/** The examples that a test below has run. */
+const run = new Set<string>()
+
+async function open(t: TestContext, label: string, options?: TestClientOptions): Promise<TestClient> {
+  run.add(label)
+  const client = await testClient(await examples.application(label), options)
+  t.after(() => client.close())
+  return client
+}
+
+/** What `console.log` printed while `body` ran. */
+async function printed(body: () => Promise<unknown>): Promise<readonly string[]> {
+  const lines: string[] = []
+  const { log } = console
+  console.log = (...values: unknown[]) => lines.push(values.join(' '))
+  try {
+    await body()
+  } finally {
+    console.log = log
+  }
+  return lines
+}
+
+test('every TypeScript block is an example with a label of its own', () => {
+  assert.equal(examples.faults, [])
+  assert.ok(examples.labels.length > 15)
+})
+
+test('all examples pass the type check', async () => {
+  assert.is(await examples.typeErrors(), '')
+}, 30)
+
+test('README: both forms of the hello world answer the same', async (t) => {
+  for (const label of ['README/hello/app.ts', 'README/bare/app.ts']) {
+    const response = await (await open(t, label)).fetch('/')
+    assert.is(response.status, 200, label)
+    assert.is(response.headers.get('content-type'), 'text/plain')
+    assert.is(await response.text(), 'Hello, world!\n')
+  }
+})
+
+test('README: a body is read up to its limit', async (t) => {
+  const client = await open(t, 'README/body/app.ts')
+  const response = await client.fetch('/', { method: 'POST', body: '{"name":"Ada"}' })
+  assert.equal(await response.json(), { hello: 'Ada' })
+  const tooLarge = await client.fetch('/', { method: 'POST', body: Buffer.alloc(1024 * 1024 + 1) })
+  assert.is(tooLarge.status, 413)
+})
+
+test('README: a streamed body comes whole', async (t) => {
+  const text = await (await (await open(t, 'README/stream/app.ts')).fetch('/')).text()
+  const lines = text.split('\n')
+  assert.equal([lines.length, lines[0], lines[999]], [1001, 'line 1', 'line 1000'])
+})
+
+test('README: an event stream sends its first event at once and ends when the client leaves', async (t) => {
+  const client = await open(t, 'README/sse/app.ts')
+  const response = await client.fetch('/')
+  assert.is(response.headers.get('content-type'), 'text/event-stream')
+  const reader = response.body?.getReader()
+  const first = await reader?.read()
+  assert.match(Buffer.from(first?.value ?? []).toString(), /^data: \d{4}-.*\n\n$/)
+  await reader?.cancel()
+  await client.close()
+})
+
+test('README: what the lifespan yields is the state, and what follows runs at the end', async (t) => {
+  const client = await open(t, 'README/state/app.ts')
+  const response = await client.fetch('/', { method: 'PUT', body: 'remember' })
+  assert.is(response.status, 201)
+  const folder = await response.text()
+  assert.is(readFileSync(join(folder, 'note'), 'utf8'), 'remember')
+  await client.close()
+  assert.is(existsSync(folder), false)
+})
+
+test('README: the test passes', async () => {
+  run.add('README/hello/app.test.ts')
+  await examples.load('README/hello/app.test.ts')
+})
+
+test('README: the embedded server answers and stops', async () => {
+  run.add('README/hello/server.ts')
+  assert.equal(await printed(() => examples.load('README/hello/server.ts')), ['200 Hello, world!\n'])
+})
+
+test('README: `npm start` serves the showcase, `npm start -- app.ts` that application', async (t) => {
+  const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly scripts: Record<string, string> }
+  assert.is(scripts['start'], 'exec node --conditions=source --import tsx playground/start.ts') // what `serveCommand` runs
+  const [showcase, own] = await Promise.all([serveCommand(t, []), serveCommand(t, [examples.path('README/hello/app.ts')])])
+  const page = await fetch(showcase.url)
+  assert.is(page.headers.get('content-type'), 'text/html; charset=utf-8')
+  assert.match(await page.text(), /playground\/hello\.ts/)
+  assert.is(await (await fetch(own.url)).text(), 'Hello, world!\n')
+  for (const running of [showcase, own]) running.kill('SIGTERM')
+  assert.equal((await Promise.all([showcase.ended, own.ended])).map(({ code }) => code), [0, 0])
+}, 20)
+
+test('README: with the headers of the nginx block, nothing that a client writes is believed', async (t) => {
+  const [nginx] = codeBlocks(document('README.md')).filter(({ language }) => language === 'nginx')
+  const variables: Readonly<Record<string, string>> = { $scheme: 'https', $host: 'shop.example', $server_port: '443' }
+  const settings = [...(nginx?.code ?? '').matchAll(/proxy_set_header (\S+) (\S+);/g)]
+  assert.ok(settings.length > 4)
+  const seen: HttpScope[] = []
+  const app: Application = proxyHeaders(application({
+    http: async (scope, _receive, send) => {
+      seen.push(scope)
+      await send({ type: 'http.response.start', status: 200 })
+      await send({ type: 'http.response.body' })
+    },
+  }))
+  const client = await testClient(app)
+  t.after(() => client.close())
+  const forged: readonly Readonly<Record<string, string>>[] = [
+    {},
+    { 'forwarded': 'for=9.9.9.9;proto=http;host=evil.example' },
+    { 'forwarded': 'for=' },
+    { 'x-forwarded-for': '9.9.9.9' },
+    { 'x-forwarded-proto': 'http', 'x-forwarded-host': 'evil.example', 'x-forwarded-port': '1' },
+  ]
+  for (const headers of forged) {
+    const passed: Record<string, string> = { host: '127.0.0.1:8000', ...headers }
+    for (const [, name = '', value = ''] of settings) {
+      const field = name.toLowerCase()
+      // nginx appends the peer to what the client sent, and leaves a header out that is set to the empty string.
+      if (value === '$proxy_add_x_forwarded_for') passed[field] = [headers[field], '5.6.7.8'].filter((each) => each !== undefined).join(', ')
+      else if (value === '""') delete passed[field]
+      else passed[field] = variables[value] ?? value
+    }
+    await client.fetch('/', { headers: passed })
+    const scope = seen.pop()
+    assert.equal([scope?.client, scope?.scheme, scope?.headers.get('host')], [['5.6.7.8', 0], 'https', 'shop.example'], JSON.stringify(headers))
+  }
+})
+
+test('application.md: parts, bare function, signal, middleware', async (t) => {
+  const parts = await open(t, 'application/parts/app.ts')
+  assert.match(await (await parts.fetch('/')).text(), /^up since \d{4}-\d\d-\d\dT.*Z\n$/)
+  const bare = await open(t, 'application/bare/app.ts')
+  assert.is(await (await bare.fetch('/a%20b')).text(), 'you asked for /a b\n')
+  const other = await examples.application('application/bare/app.ts')
+  await rejects(() => other({ type: 'lifespan', asgi: { version: '3.0', specVersion: '2.0' }, state: {} }, () => Promise.reject(), async () => {}), UnsupportedScope)
+  const middleware = await open(t, 'application/middleware/app.ts')
+  assert.is((await middleware.fetch('/')).headers.get('x-frame-options'), 'DENY')
+  const signal = await open(t, 'application/signal/app.ts')
+  assert.is(await (await signal.fetch('/')).text(), 'late, but here\n')
+})
+
+test('application.md: an application that hears that its client left goes unlogged', async (t) => {
+  const controller = new AbortController()
+  const outcomes: unknown[] = []
+  const client = await open(t, 'application/signal/app.ts', {
+    observer: { started: () => controller.abort(), finished: ({ error, disconnected }) => outcomes.push([error, disconnected]) },
+  })
+  await rejects(client.fetch('/', { signal: controller.signal }), { name: 'AbortError' })
+  await client.close()
+  assert.equal(outcomes, [[undefined, true]])
+})
+
+test('application.md: the signature is that of the contract', () => {
+  run.add('application/signature/signature.ts')
+  const shown = readFileSync(examples.path('application/signature/signature.ts'), 'utf8').trim().split('\n').at(-1) ?? ''
+  assert.ok(readFileSync(join(root, 'lib/contract/application.ts'), 'utf8').includes(`\n${shown}\n`), shown)
+})
+
+test('http.md: a body is answered part by part', async (t) => {
+  const client = await open(t, 'http/upper/app.ts')
+  async function* parts(): AsyncGenerator<Uint8Array, void, void> {
+    yield Buffer.from('caf')
+    yield Buffer.from([0xc3])
+    yield Buffer.from([0xa9])
+  }
+  assert.is(await (await client.fetch('/', { method: 'POST', body: parts() })).text(), 'CAFÉ')
+})
+
+test('lifespan.md: the generator and the events by hand', async (t) => {
+  const client = await open(t, 'lifespan/generator/app.ts')
+  const { counter } = await examples.load('lifespan/generator/app.ts') as { readonly counter: { readonly open: boolean } }
+  assert.is(await (await client.fetch('/')).text(), '1')
+  assert.is(await (await client.fetch('/')).text(), '2')
+  assert.is(counter.open, true)
+  await client.close()
+  assert.is(counter.open, false)
+  const byHand = await open(t, 'lifespan/events/app.ts')
+  assert.is(await (await byHand.fetch('/')).text(), 'hello\n')
+})
+
+test('websocket.md: the echo, event by event', async () => {
+  const label = 'websocket/echo/app.ts'
+  run.add(label)
+  const socket = communicator(await examples.application(label), {
+    type: 'websocket', asgi: { version: '3.0', specVersion: '2.5' }, httpVersion: '1.1', scheme: 'ws', path: '/', rawPath: '/', queryString: '', rootPath: '',
+    headers: headerList([]), client: null, server: null, subprotocols: [], state: {}, extensions: {},
+  })
+  socket.sendInput({ type: 'websocket.connect' })
+  assert.equal(await socket.receiveOutput(), { type: 'websocket.accept' })
+  socket.sendInput({ type: 'websocket.receive', text: 'hello', bytes: null })
+  assert.equal(await socket.receiveOutput(), { type: 'websocket.send', text: 'hello', bytes: null })
+  socket.sendInput({ type: 'websocket.disconnect', code: 1005, reason: '' })
+  await socket.wait()
+})
+
+test('extensions.md: an early hint, and a digest in the trailers', async (t) => {
+  const hint = await (await open(t, 'extensions/hint/app.ts')).fetch('/')
+  assert.equal(hint.earlyHints, ['</style.css>; rel=preload; as=style'])
+  const response = await (await open(t, 'extensions/trailers/app.ts')).fetch('/', { method: 'POST', body: 'abc' })
+  assert.is(await response.text(), 'abc')
+  assert.is((await response.trailers).get('x-sha256'), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
+})
+
+test('errors.md: after a refused event the application goes on', async (t) => {
+  const response = await (await open(t, 'errors/handling/app.ts')).fetch('/')
+  assert.equal([response.status, await response.text()], [200, 'ok'])
+})
+
+test('options.md: the options reach the server', async (t) => {
+  run.add('options/serve/server.ts')
+  const { server } = await examples.load('options/serve/server.ts') as { readonly server: Server }
+  t.after(() => server.close())
+  const response = await fetch(server.url)
+  assert.equal([response.headers.get('x-frame-options'), response.headers.get('referrer-policy')], ['DENY', 'no-referrer'])
+  assert.is(await response.text(), 'Hello, world!\n')
+})
+
+test('no example is left out', () => {
+  assert.equal(examples.labels.filter((label) => !run.has(label)), [])
+})
+
+test.run()
