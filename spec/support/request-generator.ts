@@ -105,14 +105,14 @@ function request(random: Random, oddity: number): string {
 }
 
 function chunkedBody(random: Random, odd: (times?: number) => boolean): string {
-  const extension = (): string => odd() ? random.pick(EXTENSIONS) : random.oneIn(8) ? random.pick(EXTENSIONS.slice(0, 3)) : odd(6) ? `;a${'b'.repeat(16370 + random.below(20))}` : ''
+  const extension = (): string => odd() ? random.pick(EXTENSIONS) : random.oneIn(8) ? random.pick(EXTENSIONS.slice(0, 3)) : odd(2) ? `;a${'b'.repeat(16370 + random.below(20))}` : ''
   const chunks = random.several(3, () => {
     const data = random.pick(['a', '\r\n', '0\r\n\r\n', 'abcdefghijklmnop', '\0\xff', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'])
     const size = odd() ? random.pick(ODD_SIZES) : (random.oneIn(4) ? '0' : '') + data.length.toString(16)
     return `${random.oneIn(4) ? size.toUpperCase() : size}${extension()}\r\n${data}${odd() ? random.pick(LINE_ENDS) : '\r\n'}`
   })
   const trailers = random.oneIn(3)
-    ? random.several(2, () => `${odd() ? random.pick([...ODD_NAMES, 'Host', 'Content-Length', 'Transfer-Encoding']) : random.pick(NAMES.filter((name) => !/^co/i.test(name)))}: ${odd() ? random.pick(ODD_VALUES) : random.pick(VALUES)}\r\n`)
+    ? random.several(2, () => `${odd() ? random.pick([...ODD_NAMES, 'Content-Length', 'Transfer-Encoding']) : random.oneIn(6) ? random.pick(['Host', 'Cookie', 'Authorization', 'Date']) : random.pick(NAMES.filter((name) => !/^co/i.test(name)))}: ${odd() ? random.pick(ODD_VALUES) : random.pick(VALUES)}\r\n`)
     : []
   return `${chunks.join('')}${odd() ? random.pick(ODD_SIZES) : '0'}${extension()}\r\n${trailers.join('')}\r\n`
 }

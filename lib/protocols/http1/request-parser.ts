@@ -317,7 +317,8 @@ export class RequestParser extends FieldParser {
     if (this.#contentLength >= 0) return bad('Content-Length beside Transfer-Encoding (RFC 9112 6.1)')
     const codings = this.#codings.toLowerCase()
     if (codings === 'chunked') return null
-    const list = codings.split(',').map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, ''))
+    // A parameter may be a quoted string with a comma in it.
+    const list = codings.replace(/"(?:[^"\\]|\\.)*"/g, '""').split(',').map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, ''))
     if (list.some((coding) => !/^[!#$%&'*+\-.^_`|~0-9a-z]+(?:[ \t]*;.*)?$/.test(coding))) return bad('Transfer-Encoding is not a list of codings (RFC 9112 6.1)')
     const chunked = list.findIndex((coding) => coding.startsWith('chunked') && !/^[!#$%&'*+\-.^_`|~0-9a-z]/.test(coding.slice(7)))
     if (chunked >= 0 && (chunked !== list.length - 1 || list[chunked] !== 'chunked')) {
@@ -394,12 +395,9 @@ function joined(before: string | null, bytes: Buffer, start: number, end: number
   return before === null ? value : `${before},${value}`
 }
 
-/** Whether a comma-separated list has an item, in any case, without regard to parameters. */
+/** Whether a comma-separated list has an item, in any case. */
 function hasListItem(list: string, item: string): boolean {
   if (list === item) return true
-  for (const each of list.toLowerCase().split(',')) {
-    const semicolon = each.indexOf(';')
-    if ((semicolon < 0 ? each : each.slice(0, semicolon)).replace(/^[ \t]+|[ \t]+$/g, '') === item) return true
-  }
+  for (const each of list.toLowerCase().split(',')) if (each.replace(/^[ \t]+|[ \t]+$/g, '') === item) return true
   return false
 }
