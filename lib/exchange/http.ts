@@ -15,6 +15,8 @@ import type { HttpTransport, ResponseHead } from './transport.ts'
 
 /** Bytes of request body that may wait for `receive` before the client is held back. */
 export const BODY_HIGH_WATER = 65536
+/** The same as a number of parts: each costs some hundred bytes, however small it is. */
+const BODY_PARTS_HIGH_WATER = 1024
 
 const EMPTY = new Uint8Array(0)
 const SENT: Promise<void> = Promise.resolve()
@@ -132,7 +134,6 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
 
   /** Calls the application. What it throws ends up in the response and in the observer, never in the caller. */
   run(app: Application): void {
-    this.#settings.observer?.started?.(this)
     void this.#drive(app)
   }
 
@@ -145,7 +146,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
     if (this.#queue === null) this.#queue = [chunk]
     else this.#queue.push(chunk)
     this.#queued += chunk.length
-    if (this.#queued >= BODY_HIGH_WATER && !this.#paused) {
+    if ((this.#queued >= BODY_HIGH_WATER || this.#queue.length >= BODY_PARTS_HIGH_WATER) && !this.#paused) {
       this.#paused = true
       this.#transport.pause()
     }
@@ -199,7 +200,9 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
       if (this.#queue !== null || (this.#bodyEnded && !this.#bodyDelivered)) return Promise.resolve(this.#received(this.#takeBody()))
       if (this.#expectContinue) {
         this.#expectContinue = false
-        this.#transport.inform(100, [])
+        // RFC 9110 15.2: a final head is not followed by an interim one; the client decides by it whether to go on.
+        if (this.#state === 'streaming' || this.#state === 'trailers') this.#transport.resume()
+        else this.#transport.inform(100, [])
       }
     }
     return new Promise((resolve) => {
@@ -268,6 +271,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
         break
       case 'http.response.debug':
         if (!this.#settings.debug) throw new InvalidEvent('send', 'type', 'an extension that is in scope.extensions', event.type)
+        if (typeof event.info !== 'object' || event.info === null) throw new InvalidEvent(event.type, 'info', 'an object', event.info)
         break
     }
     this.#settings.observer?.sent?.(this, event)
@@ -389,6 +393,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
 
   async #drive(app: Application): Promise<void> {
     try {
+      this.#settings.observer?.started?.(this)
       await app(this.scope, this.receive, this.send)
       if (this.#state !== 'complete') {
         const cause = this.#lastRefusal

@@ -22,7 +22,7 @@ export interface ExchangeOutcome extends ObservedExchange {
 
 /**
  * Hears of exchanges: access log, metrics, tracing. One observer serves all exchanges of a server, so each call
- * names its exchange. A method that throws is the observer's own fault and ends in the process's error handling.
+ * names its exchange. A method that throws fails its exchange; `finished` that does ends up as an unhandled rejection.
  */
 export interface ExchangeObserver {
   /** The application is about to be called. */

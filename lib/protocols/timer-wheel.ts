@@ -1,8 +1,8 @@
 /** Milliseconds between two turns of the wheel, and so the precision of every deadline. */
 const TURN = 100
 const SLOTS = 1024
-/** Turns made up for at once: what a late timer is behind by beyond that is not held against the clients. */
-const MOST_TURNS = 5
+/** Turns made at once: a timer that is a little late catches up; what a blocked loop is behind by is nobody's fault. */
+const MOST_TURNS = 2
 
 /** Something that may come to its deadline; the wheel keeps its two fields. */
 export abstract class Timed {
@@ -63,7 +63,8 @@ export class TimerWheel {
     this.#size++
     if (this.#timer === null) {
       this.#nextTurnAt = performance.now() + TURN
-      this.#timer = setInterval(() => this.#advance(), TURN).unref()
+      // After a poll of the sockets: what came while the loop was blocked is read before anyone is cut off.
+      this.#timer = setInterval(() => setImmediate(() => this.#advance()), TURN).unref()
     }
   }
 

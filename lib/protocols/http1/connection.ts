@@ -9,6 +9,7 @@ import { Timed, type TimerWheel } from '../timer-wheel.ts'
 import { ChunkedParser, type ChunkedLimits } from './chunked-parser.ts'
 import { Refusal } from './refusal.ts'
 import { RequestParser, type HeadLimits, type RequestHead } from './request-parser.ts'
+import { SendWatch } from './send-watch.ts'
 import { shareReads } from './shared-reads.ts'
 import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
 
@@ -115,6 +116,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   #framing: Framing = 'length'
   #lastResponse = false
   #corked = false
+  #sendWatch: SendWatch | null = null
   #lingerUntil = 0
 
   constructor(socket: Socket, settings: Http1Settings, client: Address | null, server: Address | null) {
@@ -129,7 +131,6 @@ export class Http1Connection extends Timed implements HttpTransport {
     socket.on('end', onEnd)
     socket.on('drain', onDrain)
     socket.on('error', onError)
-    socket.on('timeout', onTimeout)
     socket.on('close', onClose)
     settings.wheel.set(this, settings.timeouts.keepAlive)
   }
@@ -145,6 +146,8 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (this.#exchange !== null) {
       this.#lastResponse = true
       this.#exchange.stop()
+    } else if (this.#phase === 'lingering') {
+      this.#lingerOn()
     } else {
       // What the client sent before it could know is in the kernel's buffer: one more turn to read it.
       setImmediate(() => {
@@ -158,7 +161,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** Ends the connection now, whatever is under way. */
   destroy(): void {
     this.#exchange?.gone()
-    this.socket.destroy()
+    this.#breakOff()
   }
 
   // ---- reading ----
@@ -195,13 +198,13 @@ export class Http1Connection extends Timed implements HttpTransport {
   readEnd(): void {
     this.#readEnded = true
     if (this.#phase === 'lingering') {
-      this.socket.destroy()
+      // What is still to be sent goes on to its end, which then ends the socket.
+      if (this.#lingerUntil !== 0) this.socket.destroy()
     } else if (this.#exchange === null) {
       // Whole requests may wait for the client to take what was written; anything else is cut short.
       if (this.#input === null || !this.socket.writableNeedDrain) this.#close()
     } else if (this.#bodyPending()) {
-      this.#exchange.gone()
-      this.abort()
+      this.#bodyCut(this.#exchange)
     } else {
       // The response may go on; a client that does not take it any more shows in time (`timeoutHalfClose`).
       this.#settings.wheel.set(this, this.#settings.timeouts.halfClose)
@@ -210,8 +213,9 @@ export class Http1Connection extends Timed implements HttpTransport {
 
   /** The socket has room again. */
   drained(): void {
-    this.socket.setTimeout(0)
+    this.#sendWatch?.stop()
     this.#exchange?.drained()
+    if (this.#phase === 'idle') this.#settings.wheel.set(this, this.#settings.timeouts.keepAlive)
     if (this.#input !== null && this.#exchange === null) this.#parseAfresh()
     if (this.#readPaused) this.#updateReading()
   }
@@ -221,6 +225,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#settings.wheel.remove(this)
+    if (this.#sendWatch !== null) this.#settings.wheel.remove(this.#sendWatch)
     this.#input = null
     this.#exchange?.gone()
     this.#exchange = null
@@ -236,7 +241,10 @@ export class Http1Connection extends Timed implements HttpTransport {
       case 'body':
         return this.#refuse(new Refusal(408, `no part of the body for ${this.#settings.timeouts.body} seconds`))
       case 'answering':
-        return this.destroy()
+        // A client that has something to take is not silent: `timeoutSend` is for that.
+        if (this.socket.writableLength === 0) return this.destroy()
+        this.#settings.wheel.set(this, this.#settings.timeouts.halfClose)
+        return
       case 'lingering':
         this.socket.destroy()
         return
@@ -253,11 +261,23 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#parsing = true
     while (this.#input !== null && (this.#exchange === null ? this.#parseHead(this.#input) : this.#parseBody(this.#input)));
     this.#parsing = false
+    if (this.#readEnded && this.#exchange !== null && this.#bodyPending()) this.#bodyCut(this.#exchange)
+  }
+
+  /** The client has ended its side within a body: nobody waits for an answer. */
+  #bodyCut(exchange: HttpExchange): void {
+    exchange.gone()
+    this.abort()
   }
 
   /** Returns whether there may be more to parse. */
   #parseHead(input: Buffer): boolean {
-    if (this.#phase === 'lingering' || this.#phase === 'closed' || this.socket.writableNeedDrain) return false
+    if (this.#phase === 'lingering' || this.#phase === 'closed') return false
+    if (this.socket.writableNeedDrain) {
+      // Not idle: requests wait until the client has taken what was written.
+      this.dueTurn = 0
+      return false
+    }
     const { parsers } = this.#settings
     const parser = this.#parser ??= parsers.pop() ?? new RequestParser(this.#settings.head, this.#settings.scheme)
     const head = parser.parse(input, this.#inputAt, this.#inputEnd)
@@ -284,6 +304,8 @@ export class Http1Connection extends Timed implements HttpTransport {
   #begin(head: RequestHead): void {
     const settings = this.#settings
     const body = head.chunked || head.contentLength > 0
+    // RFC 9110 10.1.1: no 100 to a client that has begun with its body.
+    const expectContinue = head.expectContinue && this.#input === null
     this.#request = head
     this.#bodyLeft = head.contentLength
     this.#chunked = head.chunked ? new ChunkedParser(settings.chunked) : null
@@ -293,7 +315,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#lastResponse = this.#stopping || !head.keepAlive || this.#requests >= settings.requests
     this.dueTurn = 0
     this.#phase = body ? 'body' : 'answering'
-    if (body && !head.expectContinue) settings.wheel.set(this, settings.timeouts.body)
+    if (body && !expectContinue) settings.wheel.set(this, settings.timeouts.body)
     const scope = httpScope({
       httpVersion: head.httpVersion,
       method: head.method,
@@ -306,11 +328,13 @@ export class Http1Connection extends Timed implements HttpTransport {
       extensions: head.httpVersion === '1.1' ? extensions11 : extensions10,
     }, settings.rootPath, settings.state)
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope) as HttpScopeObject
-    const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue: head.expectContinue, trailers: head.trailers })
+    const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue, trailers: head.trailers })
     this.#exchange = exchange
     if (this.#readEnded) settings.wheel.set(this, settings.timeouts.halfClose)
-    exchange.run(settings.app)
+    // A resource of its own: what an application enters in an AsyncLocalStorage must not reach the next request.
+    new AsyncResource('TSGI_REQUEST', requestResource).runInAsyncScope(exchange.run, exchange, settings.app)
   }
+
   #bodyPending(): boolean {
     return this.#chunked !== null || this.#bodyLeft > 0
   }
@@ -416,6 +440,14 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 
   write(chunk: Uint8Array | string): boolean {
+    const room = this.#writePart(chunk)
+    if (!this.#stopping || this.#exchange?.streamsEvents !== true) return room
+    // An event stream that begins while the server stops.
+    this.#exchange.stop()
+    return true
+  }
+
+  #writePart(chunk: Uint8Array | string): boolean {
     const text = this.#headWritten ? '' : this.#takeHead()
     if (chunk.length === 0 || this.#head?.bodyless === true) return text === '' ? !this.socket.writableNeedDrain : this.#put(text)
     if (this.#framing !== 'chunked') return this.#putWith(text, chunk, '')
@@ -442,8 +474,7 @@ export class Http1Connection extends Timed implements HttpTransport {
 
   abort(): void {
     this.#exchange = null
-    // A body that ends with the connection would pass for whole if the connection ended properly.
-    if (this.#headWritten && this.#framing === 'close') this.socket.resetAndDestroy()
+    if (this.#headWritten && this.#framing === 'close') this.#breakOff()
     else this.#close()
   }
 
@@ -505,9 +536,23 @@ export class Http1Connection extends Timed implements HttpTransport {
   #written(room: boolean): boolean {
     const { timeouts, wheel } = this.#settings
     if (this.#readEnded && this.#phase === 'answering') wheel.set(this, timeouts.halfClose)
-    // Node tells a slow reader from one that has stopped by what its write queue still takes.
-    if (!room) this.socket.setTimeout(timeouts.send * 1000)
+    if (!room) this.#watchSending()
     return room
+  }
+
+  #watchSending(): void {
+    const { timeouts, wheel } = this.#settings
+    if (timeouts.send === 0) return
+    this.#sendWatch ??= new SendWatch(this.socket, wheel, timeouts.send, () => this.destroy())
+    this.#sendWatch.start()
+  }
+
+  /** Ends the connection so that nobody takes what was written for whole. */
+  #breakOff(): void {
+    const { socket } = this
+    // A body that ends with the connection must not end properly. `resetAndDestroy` throws on all but TCP.
+    if (this.#headWritten && this.#framing === 'close' && this.#lingerUntil === 0 && socket.remoteAddress !== undefined) socket.resetAndDestroy()
+    else socket.destroy()
   }
 
   /** Holds written responses back until this turn's are all there, to write them at once. */
@@ -548,9 +593,9 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#input = null
     this.#bodyPaused = false
     const { socket } = this
-    if (socket.writableLength > 0) socket.setTimeout(this.#settings.timeouts.send * 1000)
+    if (socket.writableLength > 0) this.#watchSending()
     socket.end(() => {
-      socket.setTimeout(0)
+      this.#sendWatch?.stop()
       this.#lingerUntil = performance.now() + LINGER * 1000
       this.#lingerOn()
     })
@@ -587,10 +632,6 @@ function onDrain(this: ConnectedSocket): void {
   this[connectionKey]?.drained()
 }
 
-function onTimeout(this: ConnectedSocket): void {
-  this[connectionKey]?.destroy()
-}
-
 /** `close` follows. */
 function onError(): void {}
 
@@ -604,3 +645,4 @@ function uncork(connection: Http1Connection): void {
 
 /** The context in which pipelined requests start, so that they do not inherit that of the request before. */
 const readingContext = new AsyncResource('TSGI_HTTP1')
+const requestResource = { requireManualDestroy: true }
