@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import type { Application, Receive, Send } from '../contract/application.ts'
 import { exchangeKey, type DisconnectSource } from '../contract/disconnect.ts'
 import {
@@ -46,8 +47,14 @@ interface Deferred {
   reject(error: unknown): void
 }
 
-/** The order of events of one HTTP request, the same on every protocol. */
-export class HttpExchange implements DisconnectSource, ExchangeOutcome {
+// Nothing is to be told when an exchange is collected as garbage.
+const asyncResourceOptions = { requireManualDestroy: true }
+
+/**
+ * The order of events of one HTTP request, the same on every protocol. It is an asynchronous resource of its own: what
+ * an application enters into an AsyncLocalStorage does not reach the next request of the same connection.
+ */
+export class HttpExchange extends AsyncResource implements DisconnectSource, ExchangeOutcome {
   readonly scope: HttpScopeObject
   readonly receive: Receive
   readonly send: Send
@@ -85,6 +92,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
   #lastRefusal: unknown = undefined
 
   constructor(transport: HttpTransport, settings: ExchangeSettings, scope: HttpScopeObject, traits: HttpRequestTraits) {
+    super('TSGI_HTTP', asyncResourceOptions)
     this.scope = scope
     this.#transport = transport
     this.#settings = settings
@@ -134,7 +142,7 @@ export class HttpExchange implements DisconnectSource, ExchangeOutcome {
 
   /** Calls the application. What it throws ends up in the response and in the observer, never in the caller. */
   run(app: Application): void {
-    void this.#drive(app)
+    this.runInAsyncScope(this.#drive, this, app)
   }
 
   /** A part of the request's body has come. */

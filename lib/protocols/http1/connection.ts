@@ -331,8 +331,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue, trailers: head.trailers })
     this.#exchange = exchange
     if (this.#readEnded) settings.wheel.set(this, settings.timeouts.halfClose)
-    // A resource of its own: what an application enters in an AsyncLocalStorage must not reach the next request.
-    new AsyncResource('TSGI_REQUEST', requestResource).runInAsyncScope(exchange.run, exchange, settings.app)
+    exchange.run(settings.app)
   }
 
   #bodyPending(): boolean {
@@ -645,4 +644,3 @@ function uncork(connection: Http1Connection): void {
 
 /** The context in which pipelined requests start, so that they do not inherit that of the request before. */
 const readingContext = new AsyncResource('TSGI_HTTP1')
-const requestResource = { requireManualDestroy: true }
