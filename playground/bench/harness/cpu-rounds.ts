@@ -74,9 +74,9 @@ function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Meas
     ...restless ? { remark: 'The rounds differ much: other programs keep this machine busy. Repeat this when it is quiet.' } : {},
     columns: [
       column('cpu', `CPU us/${plan.unit}`, 1),
-      column('ratio', `vs ${plan.control}`, 2, 'x'),
-      column('lowest', 'lowest', 2, 'x'),
-      column('highest', 'highest', 2, 'x'),
+      column('ratio', `of ${plan.control}`, 2),
+      column('lowest', 'lowest', 2),
+      column('highest', 'highest', 2),
       column('busy', 'busy', 0, '%'),
     ],
     rows,
@@ -86,7 +86,7 @@ function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Meas
 function rowOf(contestant: Contestant, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]) {
   const figures = rounds.map((measurements) => {
     const { cpu, busy, units } = find(measurements, contestant.name)
-    return { cpu, ratio: find(measurements, plan.control).cpu / cpu, busy: busy * 100, units }
+    return { cpu, ratio: cpu / find(measurements, plan.control).cpu, busy: busy * 100, units }
   })
   const ratios = figures.map(({ ratio }) => ratio)
   return {

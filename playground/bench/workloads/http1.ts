@@ -41,7 +41,7 @@ export const workload: Workload = {
   control: nodeHttp.name,
   legend: [
     'CPU us/request  user and system time of the server process per request; median of the rounds',
-    'vs node-http    requests served in the CPU time in which node-http serves one: higher is better; median of the',
+    'of node-http    that time as a share of what node-http takes in the same round: lower is better; median of the',
     '                rounds, then the lowest and the highest of them',
     'busy            how much of the time the server was at work; well below 100%, the load client or another program on',
     '                this machine held it up, and the figures are worth less',
