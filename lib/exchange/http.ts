@@ -325,8 +325,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
       return transport.write(chunk) ? SENT : this.#awaitDrain()
     }
     this.#completed()
-    transport.end(chunk, null)
-    return SENT
+    return transport.end(chunk, null) ? SENT : this.#awaitDrain()
   }
 
   #takeTrailers(event: HttpResponseTrailersEvent): void {

@@ -23,8 +23,11 @@ export interface HttpTransport {
   head(head: ResponseHead): void
   /** Writes a part of the body, perhaps an empty one. Returns false when the client has no room: `drained` follows. */
   write(chunk: Uint8Array | string): boolean
-  /** Completes the response. Trailers are names and values in turn, null for none. */
-  end(chunk: Uint8Array | string, trailers: readonly string[] | null): void
+  /**
+   * Completes the response. Trailers are names and values in turn, null for none. Returns false when the chunk's bytes
+   * are still needed: `drained` follows.
+   */
+  end(chunk: Uint8Array | string, trailers: readonly string[] | null): boolean
   /** Breaks the response off so that the client cannot take it for complete. */
   abort(reason: unknown): void
   /** Stops `body` calls soon. */

@@ -4,8 +4,8 @@ import { ListenFailed } from '../contract/errors.ts'
 import type { Address } from '../contract/scope.ts'
 import type { CompleteOptions } from './options.ts'
 
-/** Buffered bytes at which a socket counts as full. */
-const HIGH_WATER = 65536
+/** Buffered bytes at which a socket counts as full; smaller parts of a body are copied into one piece with their framing. */
+const HIGH_WATER = 16384
 
 /**
  * Listens as the options say; resolves once connections are accepted. Throws `ListenFailed`.

@@ -95,11 +95,12 @@ export class TestTransport implements HttpTransport {
     return this.#controller === null || (this.#controller.desiredSize ?? 0) > 0
   }
 
-  end(chunk: Uint8Array | string, trailers: readonly string[] | null): void {
+  end(chunk: Uint8Array | string, trailers: readonly string[] | null): boolean {
     this.write(chunk)
     this.#controller?.close()
     this.#controller = null
     this.#resolveTrailers(headersOf(trailers ?? []))
+    return true
   }
 
   abort(reason: unknown): void {

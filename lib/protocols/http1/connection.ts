@@ -15,15 +15,11 @@ import { headText, interimText, lastChunkText, refusalText, type Framing } from 
 
 /** Pipelined bytes that may wait for their turn before reading pauses. */
 const PIPELINE_HIGH_WATER = 65536
-/** A body part up to this size is copied to go out in one piece with its framing. */
-const COPY_LIMIT = 16384
 /** Seconds that a closing connection is read on, in all and without a byte, so that the last response arrives. */
 const LINGER = 30
 const LINGER_IDLE = 5
 /** The same while the server stops. */
 const LINGER_STOPPING = 0.5
-
-const EMPTY = new Uint8Array(0)
 
 const extensions10: Extensions = Object.freeze({})
 const extensions11: Extensions = Object.freeze({
@@ -115,6 +111,8 @@ export class Http1Connection extends Timed implements HttpTransport {
   #headWritten = false
   #framing: Framing = 'length'
   #lastResponse = false
+  /** The exchange before, while the last bytes that it sent are still needed. */
+  #flushing: HttpExchange | null = null
   #corked = false
   #sendWatch: SendWatch | null = null
   #lingerUntil = 0
@@ -214,6 +212,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** The socket has room again. */
   drained(): void {
     this.#sendWatch?.stop()
+    this.#flushed()
     this.#exchange?.drained()
     if (this.#phase === 'idle') this.#settings.wheel.set(this, this.#settings.timeouts.keepAlive)
     if (this.#input !== null && this.#exchange === null) this.#parseAfresh()
@@ -227,9 +226,15 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#settings.wheel.remove(this)
     if (this.#sendWatch !== null) this.#settings.wheel.remove(this.#sendWatch)
     this.#input = null
+    this.#flushed()
     this.#exchange?.gone()
     this.#exchange = null
     this.#settings.owner.closed(this)
+  }
+
+  #flushed(): void {
+    this.#flushing?.drained()
+    this.#flushing = null
   }
 
   override expired(): void {
@@ -359,15 +364,16 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 
   #parseChunks(input: Buffer, chunked: ChunkedParser, exchange: HttpExchange): boolean {
-    const parts: Buffer[] = []
+    const runs: number[] = []
     const start = this.#inputAt
-    const end = chunked.parse(input, start, this.#inputEnd, (from, to) => parts.push(this.#part(input, from, to)))
+    const end = chunked.parse(input, start, this.#inputEnd, (from, to) => runs.push(from, to))
     this.#take(end - start)
     if (chunked.refusal !== null) {
       this.#refuse(chunked.refusal)
       return false
     }
-    const data = parts.length === 1 ? parts[0] ?? EMPTY : Buffer.concat(parts)
+    const [from = 0, to = 0] = runs
+    const data = runs.length <= 2 ? this.#part(input, from, to) : joinedRuns(input, runs)
     if (chunked.done) {
       this.#chunked = null
       this.#bodyRead()
@@ -454,7 +460,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     return this.#putWith(`${text}${size.toString(16)}\r\n`, chunk, '\r\n')
   }
 
-  end(chunk: Uint8Array | string, trailers: readonly string[] | null): void {
+  end(chunk: Uint8Array | string, trailers: readonly string[] | null): boolean {
     // What is left of the request's body would be taken for the next request.
     if (this.#bodyPending()) this.#lastResponse = true
     if (this.#input !== null) this.#cork()
@@ -468,7 +474,10 @@ export class Http1Connection extends Timed implements HttpTransport {
       const size = typeof chunk === 'string' ? Buffer.byteLength(chunk) : chunk.byteLength
       this.#putWith(`${text}${size.toString(16)}\r\n`, chunk, '\r\n' + lastChunkText(trailers))
     }
+    const flushed = typeof chunk === 'string' || this.#isCopied(chunk) || this.socket.writableLength === 0
+    if (!flushed) this.#flushing = this.#exchange
     this.#next()
+    return flushed
   }
 
   abort(): void {
@@ -515,21 +524,26 @@ export class Http1Connection extends Timed implements HttpTransport {
       if (Buffer.byteLength(chunk) === chunk.length) return this.#written(socket.write(before + chunk + after, 'latin1'))
       chunk = Buffer.from(chunk)
     }
-    if (before === '' && after === '') return this.#written(socket.write(chunk))
-    const size = chunk.byteLength
-    if (size <= COPY_LIMIT) {
+    if (this.#isCopied(chunk)) {
+      const size = chunk.byteLength
       const whole = Buffer.allocUnsafe(before.length + size + after.length)
       whole.write(before, 0, 'latin1')
       whole.set(chunk, before.length)
       if (after !== '') whole.write(after, before.length + size, 'latin1')
       return this.#written(socket.write(whole))
     }
+    if (before === '' && after === '') return this.#written(socket.write(chunk))
     socket.cork()
     socket.write(before, 'latin1')
     let room = socket.write(chunk)
     if (after !== '') room = socket.write(after, 'latin1')
     socket.uncork()
     return this.#written(room)
+  }
+
+  /** A part that does not fill the socket is copied: `send` resolves at once, and then its bytes may be changed. */
+  #isCopied(chunk: Uint8Array): boolean {
+    return chunk.byteLength < this.socket.writableHighWaterMark
   }
 
   #written(room: boolean): boolean {
@@ -595,6 +609,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (socket.writableLength > 0) this.#watchSending()
     socket.end(() => {
       this.#sendWatch?.stop()
+      this.#flushed()
       this.#lingerUntil = performance.now() + LINGER * 1000
       this.#lingerOn()
     })
@@ -606,6 +621,16 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (performance.now() > this.#lingerUntil) this.socket.destroy()
     else this.#settings.wheel.set(this, this.#stopping ? LINGER_STOPPING : LINGER_IDLE)
   }
+}
+
+/** The bytes of several runs, each a start and an end, in memory of its own. */
+function joinedRuns(bytes: Buffer, runs: readonly number[]): Buffer {
+  let length = 0
+  for (let i = 0; i < runs.length; i += 2) length += (runs[i + 1] ?? 0) - (runs[i] ?? 0)
+  const joined = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (let i = 0; i < runs.length; i += 2) at += bytes.copy(joined, at, runs[i], runs[i + 1])
+  return joined
 }
 
 /** A copy of bytes in memory of its own, not in a pool that others share. */

@@ -167,7 +167,7 @@ test('500 connections that reset at every moment leave no application, no connec
 test('a body that comes byte by byte to an application that does not receive: held back by the number of parts too', () => {
   const calls: string[] = []
   const transport = {
-    inform: () => {}, head: () => {}, write: () => true, end: () => {}, abort: () => {},
+    inform: () => {}, head: () => {}, write: () => true, end: () => true, abort: () => {},
     pause: () => void calls.push('pause'), resume: () => void calls.push('resume'),
   }
   const scope = httpScope({

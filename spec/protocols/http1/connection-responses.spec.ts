@@ -270,4 +270,29 @@ test('head and first body leave in one write', async (t) => {
   assert.is(socket.reads, 2)
 })
 
+test('the bytes of a part may be changed once its send has resolved, of the last part too', async (t) => {
+  const sizes = [1000, 15_000, 20_000, 40_000, 100_000, 1_000_000, 3_000_000]
+  for (const headers of [[], [['content-length', String(sizes.reduce((sum, size) => sum + size))]]] as const) {
+    const done = deferred()
+    const server = await rawServer(t, http(async (_scope, _receive, send) => {
+      await send({ type: 'http.response.start', status: 200, headers })
+      for (const [index, size] of sizes.entries()) {
+        const body = Buffer.alloc(size, 'a')
+        await send({ type: 'http.response.body', body, moreBody: index < sizes.length - 1 })
+        body.fill('b')
+      }
+      done.resolve()
+    }), bare)
+    const client = await server.connect()
+    client.socket.pause()
+    client.write(get(CLOSE))
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    client.socket.resume()
+    const bytes = await client.toEnd()
+    const body = bytes.slice(bytes.indexOf('\r\n\r\n') + 4)
+    assert.is(body.replace(/\r\n[0-9a-f]+\r\n|^[0-9a-f]+\r\n|\r\n/g, '').includes('b'), false)
+    await done.promise
+  }
+})
+
 test.run()
