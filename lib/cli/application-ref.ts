@@ -36,10 +36,7 @@ export async function prepareFor(ref: ModuleRef): Promise<void> {
   for (const from of [ref, import.meta.url]) {
     const require = createRequire(from)
     try {
-      for (const api of ['tsx/cjs/api', 'tsx/esm/api']) {
-        const { register } = await import(pathToFileURL(require.resolve(api)).href) as { register: () => unknown }
-        register()
-      }
+      await import(pathToFileURL(require.resolve('tsx')).href) // what `node --import tsx` does
       return
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error

@@ -1,5 +1,6 @@
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -45,6 +46,25 @@ await client.close()`)
   assert.is((await run(process.execPath, ['check.js'], { cwd: folder })).stdout, 'installed\n')
   const version = await run(join(folder, 'node_modules/.bin/tsgi'), ['--version'], { cwd: folder })
   assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
+
+  // TypeScript: with tsx beside it.
+  symlinkSync(join(root, 'node_modules/tsx'), join(folder, 'node_modules/tsx'))
+  symlinkSync(join(root, 'node_modules/esbuild'), join(folder, 'node_modules/esbuild'))
+  writeFileSync(join(folder, 'typed.ts'), `import type { Application } from 'tsgi'
+enum Kind { Typed }
+const app: Application = async (scope, receive, send) => {
+  if (scope.type !== 'http') throw new Error('HTTP only')
+  await send({ type: 'http.response.start', status: 200 })
+  await send({ type: 'http.response.body', body: Kind[0] })
+}
+export default app`)
+  const command = spawn(process.execPath, ['node_modules/.bin/tsgi', 'typed.ts', '--port', '0'], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => command.kill())
+  const [line] = await once(command.stdout, 'data') as [Buffer]
+  const url = /http:\S+/.exec(line.toString())?.[0] ?? ''
+  assert.is(await (await fetch(url)).text(), 'Typed')
+  command.kill()
+  assert.equal(await once(command, 'exit'), [0, null])
 }, 60)
 
 test.run()
