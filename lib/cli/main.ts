@@ -49,6 +49,8 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
   const worker = isReloadWorker()
   if (line.reload && !worker) return superviseReload({ application: ref, options: complete, log, started: startLine })
   await prepareFor(ref)
+  // Before the start: an application that starts for long, and whoever reads the start-up line, may be sent a signal.
+  if (!worker) stopOnSignals(server, complete.timeoutGracefulShutdown, log)
   try {
     if (worker) await runReloadWorker(server, log)
     else await server.start()
@@ -56,10 +58,7 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
     throw located(error, ref)
   }
   surviveStrayErrors(log)
-  if (worker) return
-  // First: whoever reads the line may send a signal right away.
-  stopOnSignals(server, complete.timeoutGracefulShutdown, log)
-  startLine(server.url)
+  if (!worker) startLine(server.url)
 }
 
 /** An error that reaches nobody (a promise nobody awaits, a timer's callback) is logged; the requests of others go on. */

@@ -213,4 +213,20 @@ test("SIGTERM to npm's own process stops the server: exit code 0, nothing stays 
   await fetch(url).then(() => assert.unreachable('the server is gone'), (error: Error) => assert.match(String((error.cause as Error).message), /ECONNREFUSED/))
 }, 20)
 
+test('a signal while the application starts: it comes to its start, is shut down, exit code 0', async (t) => {
+  const file = tempFolder(t).write('app.mjs', `import { application } from 'tsgi'
+export default application({ lifespan: async function* () {
+  console.log('app: starting')
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  yield {}
+  console.log('app: shutdown')
+} })`)
+  const running = startProcess(t, [file, '--port', '0'])
+  await running.output(/app: starting/)
+  running.kill('SIGTERM')
+  const { code, stdout } = await running.ended
+  assert.is(code, 0)
+  assert.match(stdout, /app: shutdown/)
+})
+
 test.run()
