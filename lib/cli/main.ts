@@ -62,7 +62,7 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
 }
 
 /** An error that reaches nobody (a promise nobody awaits, a timer's callback) is logged; the requests of others go on. */
-export function surviveStrayErrors(log: Log): void {
+function surviveStrayErrors(log: Log): void {
   process.on('unhandledRejection', (reason) => log.error('a promise was rejected and nobody took it', reason))
   process.on('uncaughtException', (error) => log.error('an exception was thrown and nobody caught it', error))
 }

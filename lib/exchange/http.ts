@@ -15,7 +15,7 @@ import type { HttpScopeObject } from './scope.ts'
 import type { HttpTransport, ResponseHead } from './transport.ts'
 
 /** Bytes of request body that may wait for `receive` before the client is held back. */
-export const BODY_HIGH_WATER = 65536
+const BODY_HIGH_WATER = 65536
 /** The same as a number of parts: each costs some hundred bytes, however small it is. */
 const BODY_PARTS_HIGH_WATER = 1024
 
@@ -68,7 +68,6 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   #endedAt = 0
   #state: HttpState = 'waiting'
   #disconnected = false
-  #settled = false
 
   // The request's side.
   readonly #acceptsTrailers: boolean
@@ -118,11 +117,6 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   /** Whether the response streams `text/event-stream`: endless by nature, so a stopping server ends it at once. */
   get streamsEvents(): boolean {
     return this.#state === 'streaming' && this.#start?.eventStream === true
-  }
-
-  /** Whether the application has returned or thrown. */
-  get settled(): boolean {
-    return this.#settled
   }
 
   /** Whether the response is complete, or can no longer be completed. */
@@ -409,7 +403,6 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     } catch (error) {
       if (!(this.#disconnected && isClientDisconnected(error))) this.#fail(error)
     }
-    this.#settled = true
     this.#settings.observer?.finished?.(this)
   }
 

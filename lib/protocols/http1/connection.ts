@@ -1,17 +1,17 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Socket } from 'node:net'
-import type { Application } from '../../contract/application.ts'
-import type { Address, Extensions, HttpScope, State } from '../../contract/scope.ts'
-import { HttpExchange, type ExchangeSettings } from '../../exchange/http.ts'
+import type { Address, Extensions } from '../../contract/scope.ts'
+import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope, type HttpScopeObject } from '../../exchange/scope.ts'
 import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
-import { Timed, type TimerWheel } from '../timer-wheel.ts'
-import { ChunkedParser, type ChunkedLimits } from './chunked-parser.ts'
+import { Timed } from '../timer-wheel.ts'
+import { ChunkedParser } from './chunked-parser.ts'
 import { Refusal } from './refusal.ts'
-import { RequestParser, type HeadLimits, type RequestHead } from './request-parser.ts'
+import { RequestParser, type RequestHead } from './request-parser.ts'
 import { SendWatch } from './send-watch.ts'
-import { shareReads } from './shared-reads.ts'
 import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
+import type { Http1Settings } from './settings.ts'
+import { shareReads } from './shared-reads.ts'
 
 /** Pipelined bytes that may wait for their turn before reading pauses. */
 const PIPELINE_HIGH_WATER = 65536
@@ -27,43 +27,6 @@ const extensions11: Extensions = Object.freeze({
   'http.response.trailers': Object.freeze({}),
   'tsgi.request.trailers': Object.freeze({}),
 })
-
-/** Seconds; 0 for none. */
-export interface Http1Timeouts {
-  readonly head: number
-  readonly body: number
-  readonly send: number
-  readonly keepAlive: number
-  readonly halfClose: number
-}
-
-/** What all HTTP/1.1 connections of one server share. */
-export interface Http1Settings {
-  readonly app: Application
-  readonly exchange: ExchangeSettings
-  readonly wheel: TimerWheel
-  readonly timeouts: Http1Timeouts
-  readonly head: HeadLimits
-  /** Parsers that no connection uses now. */
-  readonly parsers: RequestParser[]
-  readonly chunked: ChunkedLimits
-  /** Requests after which a connection closes; Infinity for no such number. */
-  readonly requests: number
-  readonly scheme: 'http' | 'https'
-  readonly rootPath: string
-  readonly state: State
-  readonly date: boolean
-  /** Rewrites a scope before its exchange begins, by what a trusted proxy says of the client; null for none. */
-  readonly forwarded: ((scope: HttpScope) => HttpScope) | null
-  /** Hears of a connection's end, and of a request that was refused. */
-  readonly owner: Http1Owner
-}
-
-/** Who keeps the connections. */
-export interface Http1Owner {
-  closed(connection: Http1Connection): void
-  refused(connection: Http1Connection, refusal: Refusal): void
-}
 
 /** What reads the socket now, and what its deadline means. */
 type Phase = 'idle' | 'head' | 'body' | 'answering' | 'lingering' | 'closed'
@@ -131,11 +94,6 @@ export class Http1Connection extends Timed implements HttpTransport {
     socket.on('error', onError)
     socket.on('close', onClose)
     settings.wheel.set(this, settings.timeouts.keepAlive)
-  }
-
-  /** The exchange whose response is under way, if any. */
-  get exchange(): HttpExchange | null {
-    return this.#exchange
   }
 
   /** Ends the connection as soon as the request under way, if any, has been answered. */
