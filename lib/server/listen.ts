@@ -2,6 +2,7 @@ import { lstatSync, unlinkSync } from 'node:fs'
 import { connect, createServer, type Server as Listener, type Socket } from 'node:net'
 import { ListenFailed } from '../contract/errors.ts'
 import type { Address } from '../contract/scope.ts'
+import type { Log } from './log.ts'
 import type { CompleteOptions } from './options.ts'
 
 /** Buffered bytes at which a socket counts as full; smaller parts of a body are copied into one piece with their framing. */
@@ -23,6 +24,17 @@ export async function listen(options: CompleteOptions, accept: (socket: Socket) 
   })
   listener.removeAllListeners('error')
   return listener
+}
+
+/** Logs what keeps a listener from accepting (out of file descriptors, mostly), in one line a second at most. */
+export function logAcceptErrors(listener: Listener, log: Log): void {
+  let last = -1000
+  listener.on('error', (error) => {
+    const now = performance.now()
+    if (now - last < 1000) return
+    last = now
+    log.error(`cannot accept a connection: ${error.message}`)
+  })
 }
 
 /** Where a listener listens. */

@@ -9,7 +9,7 @@ import { Http1Connection } from '../protocols/http1/connection.ts'
 import type { Refusal } from '../protocols/http1/refusal.ts'
 import type { Http1Settings } from '../protocols/http1/settings.ts'
 import { TimerWheel } from '../protocols/timer-wheel.ts'
-import { addressOf, listen, socketAddress, urlOf } from './listen.ts'
+import { addressOf, listen, logAcceptErrors, socketAddress, urlOf } from './listen.ts'
 import { loadApplication, type ModuleRef } from './load.ts'
 import { Log } from './log.ts'
 import { completeOptions, type CompleteOptions, type ServerOptions } from './options.ts'
@@ -42,7 +42,6 @@ export class Server implements AsyncDisposable {
   #closing: Promise<void> | null = null
   #settleClosed: { resolve: () => void; reject: (error: unknown) => void }
   #emptied: (() => void) | null = null
-  #lastAcceptError = 0
   #lastServerAddress: Address | null = null
 
   /** Throws `InvalidOption`. */
@@ -109,7 +108,7 @@ export class Server implements AsyncDisposable {
       await this.#lifespan.shutdown()
       throw error
     }
-    this.#listener.on('error', (error) => this.#acceptFailed(error))
+    logAcceptErrors(this.#listener, this.#log)
     this.#addresses = [addressOf(this.#listener)]
     return this
   }
@@ -233,14 +232,6 @@ export class Server implements AsyncDisposable {
     })
     if (serverHeader !== undefined) flat.push(...checked('serverHeader', 'a valid field value', serverHeader, ['server', serverHeader]))
     return flat
-  }
-
-  /** Out of file descriptors, mostly: one line a second says so. */
-  #acceptFailed(error: Error): void {
-    const now = performance.now()
-    if (now - this.#lastAcceptError < 1000) return
-    this.#lastAcceptError = now
-    this.#log.error(`cannot accept a connection: ${error.message}`)
   }
 }
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addressOf, listen, urlOf } from '../server/listen.ts'
+import { addressOf, listen, logAcceptErrors, urlOf } from '../server/listen.ts'
 import type { ModuleRef } from '../server/load.ts'
 import type { Log } from '../server/log.ts'
 import type { CompleteOptions } from '../server/options.ts'
@@ -41,13 +41,7 @@ export async function superviseReload({ application, options, log, started }: Re
     handOver()
   }, true)
   const url = urlOf(addressOf(listener))
-  let lastAcceptError = -1000
-  listener.on('error', (error) => {
-    const now = performance.now()
-    if (now - lastAcceptError < 1000) return
-    lastAcceptError = now
-    log.error(`cannot accept a connection: ${error.message}`)
-  })
+  logAcceptErrors(listener, log)
 
   function tell(message: ToWorker, socket?: Socket): void {
     if (worker?.connected === true) worker.send(message, socket, { keepOpen: false }, () => {})

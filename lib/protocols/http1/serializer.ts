@@ -30,9 +30,7 @@ function currentDateLine(): string {
 
 /** Writes a final head, as Latin-1 text. `connection` is the value of that field, or null for none. */
 export function headText(head: ResponseHead, framing: Framing, connection: 'close' | 'keep-alive' | null, date: boolean): string {
-  const { headers } = head
-  let text = statusLine(head.status)
-  for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
+  let text = statusLine(head.status) + fieldLines(head.headers)
   if (date && !head.dated) text += currentDateLine()
   if (head.contentLength !== null) text += `content-length: ${head.contentLength}\r\n`
   else if (framing === 'chunked') text += 'transfer-encoding: chunked\r\n'
