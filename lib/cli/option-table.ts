@@ -67,6 +67,13 @@ export const optionTable: readonly CommandOption[] = [
   option('Size limits', 'limitTrailers', 'BYTES', "of a request's trailers; more is answered 431"),
   option('Size limits', 'limitRequests', 'N', 'requests after which a connection closes'),
 
+  option('WebSocket', 'wsMaxSize', 'BYTES', 'of a message; a longer one closes with 1009'),
+  option('WebSocket', 'wsMaxQueue', 'N', 'messages that may wait for the application before the client is held back'),
+  option('WebSocket', 'wsPingInterval', 'SECONDS', 'between two pings'),
+  option('WebSocket', 'wsPingTimeout', 'SECONDS', 'that a client may be silent after a ping; then 1011'),
+  option('WebSocket', 'wsPerMessageDeflate', '', 'compress messages where the client can'),
+  option('WebSocket', 'wsOrigins', 'ORIGIN', 'an origin that may open a WebSocket; others get 403'),
+
   commandOnly('Help', 'help', 'show this help'),
   commandOnly('Help', 'version', 'show the version'),
 ]

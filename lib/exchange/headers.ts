@@ -119,6 +119,18 @@ export function checkHeaders(eventType: string, input: HeadersInput | null | und
   return { flat, contentLength, close, dated, eventStream }
 }
 
+/** Adds to the fields of a response those default ones that it does not have; both are names and values in turn. */
+export function withDefaults(headers: string[], defaults: readonly string[]): string[] {
+  const given = headers.length
+  for (let i = 0; i < defaults.length; i += 2) {
+    const name = defaults[i] ?? ''
+    let present = false
+    for (let j = 0; j < given && !present; j += 2) present = headers[j] === name
+    if (!present) headers.push(name, defaults[i + 1] ?? '')
+  }
+  return headers
+}
+
 /** Checks the fields of `http.response.trailers`; returns names and values in turn. */
 export function checkTrailers(eventType: string, input: HeadersInput | null | undefined): string[] {
   const flat: string[] = []

@@ -8,10 +8,12 @@ import type {
   HttpReceiveEvent, HttpResponseBodyEvent, HttpResponseStartEvent, HttpResponseTrailersEvent, SendEvent,
 } from '../contract/events.ts'
 import type { HeaderList } from '../contract/headers.ts'
-import { checkHeaders, checkLinks, checkTrailers, type CheckedHeaders } from './headers.ts'
+import { checkHeaders, checkLinks, checkTrailers, withDefaults, type CheckedHeaders } from './headers.ts'
 import { httpExpected, httpOrder, type HttpEventType, type HttpState, type OrderRule } from './http-order.ts'
-import type { ExchangeObserver, ExchangeOutcome } from './observer.ts'
+import type { ExchangeOutcome } from './observer.ts'
 import type { HttpScopeObject } from './scope.ts'
+import { asyncResourceOptions, type ExchangeSettings } from './settings.ts'
+import { deferred, isClientDisconnected, rejected, SENT, type Deferred } from './settle.ts'
 import type { HttpTransport, ResponseHead } from './transport.ts'
 
 /** Bytes of request body that may wait for `receive` before the client is held back. */
@@ -20,16 +22,6 @@ const BODY_HIGH_WATER = 65536
 const BODY_PARTS_HIGH_WATER = 1024
 
 const EMPTY = new Uint8Array(0)
-const SENT: Promise<void> = Promise.resolve()
-
-/** What all exchanges of one server share. */
-export interface ExchangeSettings {
-  readonly observer: ExchangeObserver | null
-  /** Names (lower case) and values in turn, added to each response that has no field of that name. */
-  readonly defaultHeaders: readonly string[]
-  /** Whether `http.response.debug` is heard (the test client). */
-  readonly debug: boolean
-}
 
 /** What the exchange must know of a request beside its scope. */
 export interface HttpRequestTraits {
@@ -40,15 +32,6 @@ export interface HttpRequestTraits {
   /** Whether the client takes trailers, and the protocol version has them. */
   readonly trailers: boolean
 }
-
-interface Deferred {
-  readonly promise: Promise<void>
-  resolve(): void
-  reject(error: unknown): void
-}
-
-// Nothing is to be told when an exchange is collected as garbage.
-const asyncResourceOptions = { requireManualDestroy: true }
 
 /**
  * The order of events of one HTTP request, the same on every protocol. It is an asynchronous resource of its own: what
@@ -104,6 +87,10 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     this.receive = this.#receive.bind(this)
     this.send = this.#send.bind(this)
     scope[exchangeKey] = this
+  }
+
+  get closeCode(): null {
+    return null
   }
 
   get duration(): number {
@@ -216,7 +203,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   #send(event: SendEvent): Promise<void> {
     if (this.#disconnected) return rejected(new ClientDisconnected())
     try {
-      return this.#take(event)
+      return this.take(event)
     } catch (error) {
       this.#lastRefusal = error
       return rejected(error)
@@ -249,7 +236,8 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
 
   // ---- the response ----
 
-  #take(event: SendEvent): Promise<void> {
+  /** Carries out an event that the application sent; throws where `send` rejects. */
+  take(event: SendEvent): Promise<void> {
     const type = event?.type as HttpEventType
     const rule: OrderRule | undefined = httpOrder[this.#state][type]
     if (rule !== 'take') {
@@ -437,48 +425,8 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   }
 }
 
-/**
- * Whether an error says that the client has left: `ClientDisconnected`, or the AbortError that Node makes of it where
- * the disconnect signal was passed on. By its code: an application may come with a copy of tsgi of its own.
- */
-function isClientDisconnected(error: unknown): boolean {
-  const { code, cause } = Object(error) as { readonly code?: unknown; readonly cause?: unknown }
-  return code === 'ERR_TSGI_CLIENT_DISCONNECTED' || (code === 'ABORT_ERR' && isClientDisconnected(cause))
-}
-
-function withDefaults(headers: string[], defaults: readonly string[]): string[] {
-  const given = headers.length
-  for (let i = 0; i < defaults.length; i += 2) {
-    const name = defaults[i] ?? ''
-    let present = false
-    for (let j = 0; j < given && !present; j += 2) present = headers[j] === name
-    if (!present) headers.push(name, defaults[i + 1] ?? '')
-  }
-  return headers
-}
-
 function optionalBoolean(eventType: string, key: string, value: unknown): boolean {
   if (value === undefined || value === null || value === false) return false
   if (value === true) return true
   throw new InvalidEvent(eventType, key, 'a boolean', value)
 }
-
-/** A rejected promise that an application may leave unread: a forgotten `await` must not end the process. */
-function rejected(error: unknown): Promise<never> {
-  const promise = Promise.reject(error)
-  promise.catch(ignore)
-  return promise
-}
-
-function deferred(): Deferred {
-  let resolve!: () => void
-  let reject!: (error: unknown) => void
-  const promise = new Promise<void>((resolvePromise, rejectPromise) => {
-    resolve = resolvePromise
-    reject = rejectPromise
-  })
-  promise.catch(ignore)
-  return { promise, resolve, reject }
-}
-
-function ignore(): void {}

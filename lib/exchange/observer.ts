@@ -1,15 +1,17 @@
 import type { ReceiveEvent, SendEvent } from '../contract/events.ts'
-import type { HttpScope } from '../contract/scope.ts'
+import type { HttpScope, WebSocketScope } from '../contract/scope.ts'
 
 /** What an observer may know of a running exchange. */
 export interface ObservedExchange {
-  readonly scope: HttpScope
-  /** The status of the response; 0 before there is one. */
+  readonly scope: HttpScope | WebSocketScope
+  /** The status of the response; 0 before there is one. An accepted WebSocket has 101. */
   readonly status: number
-  /** Bytes of the response's body, without framing. */
+  /** Bytes of the response's body, or of a WebSocket's messages, without framing. */
   readonly bytesSent: number
-  /** Seconds from the request's head to the last byte of the response (or until now). */
+  /** Seconds from the request's head to the last byte of the response or the end of the WebSocket (or until now). */
   readonly duration: number
+  /** The close code of an accepted WebSocket, as its application is told; null before there is one, and for HTTP. */
+  readonly closeCode: number | null
 }
 
 /** How an exchange ended. */

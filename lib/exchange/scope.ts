@@ -1,18 +1,35 @@
 import { exchangeKey, type DisconnectSource } from '../contract/disconnect.ts'
 import type { HeaderList } from '../contract/headers.ts'
-import type { Address, AsgiVersions, Extensions, HttpScope, State } from '../contract/scope.ts'
+import type { Address, AsgiVersions, Extensions, HttpScope, State, WebSocketScope } from '../contract/scope.ts'
 
-const httpVersions: AsgiVersions = Object.freeze({ version: '3.0', specVersion: '2.5' })
+// HTTP and WebSocket have one number.
+const versions: AsgiVersions = Object.freeze({ version: '3.0', specVersion: '2.5' })
 
 /** An HTTP scope as the exchange holds it: with the key by which `disconnectSignal` finds the exchange. */
 export interface HttpScopeObject extends HttpScope {
   [exchangeKey]: DisconnectSource | null
 }
 
+/** The same for a WebSocket. */
+export interface WebSocketScopeObject extends WebSocketScope {
+  [exchangeKey]: DisconnectSource | null
+}
+
 /** What the protocol read of a request. */
-export interface HttpRequestHead {
+export interface HttpRequestHead extends RequestHead {
   readonly httpVersion: '1.0' | '1.1' | '2'
   readonly method: string
+}
+
+/** What the protocol read of a WebSocket's handshake. */
+export interface WebSocketRequestHead extends RequestHead {
+  readonly httpVersion: '1.1' | '2'
+  /** What the client offers, in its order. */
+  readonly subprotocols: readonly string[]
+}
+
+interface RequestHead {
+  /** `http` or `https`; `ws` or `wss`. */
   readonly scheme: string
   /** The path as it stood in the request, without the query; ASCII. `*` for `OPTIONS *`. */
   readonly rawPath: string
@@ -25,11 +42,10 @@ export interface HttpRequestHead {
 
 /** Makes the scope of a request: every key an own data property, so that `{ ...scope }` is a whole scope. */
 export function httpScope(request: HttpRequestHead, rootPath: string, state: State): HttpScopeObject {
-  const { rawPath } = request
-  const mounted = rootPath === '' || rawPath === '*' ? rawPath : rootPath + rawPath
+  const mounted = mountedPath(request.rawPath, rootPath)
   return {
     type: 'http',
-    asgi: httpVersions,
+    asgi: versions,
     httpVersion: request.httpVersion,
     method: request.method,
     scheme: request.scheme,
@@ -44,6 +60,32 @@ export function httpScope(request: HttpRequestHead, rootPath: string, state: Sta
     extensions: request.extensions,
     [exchangeKey]: null,
   }
+}
+
+/** Makes the scope of a WebSocket, in the same way. */
+export function webSocketScope(request: WebSocketRequestHead, rootPath: string, state: State): WebSocketScopeObject {
+  const mounted = mountedPath(request.rawPath, rootPath)
+  return {
+    type: 'websocket',
+    asgi: versions,
+    httpVersion: request.httpVersion,
+    scheme: request.scheme,
+    path: decodePath(mounted),
+    rawPath: mounted,
+    queryString: request.queryString,
+    rootPath,
+    headers: request.headers,
+    client: request.client,
+    server: request.server,
+    subprotocols: request.subprotocols,
+    state: { ...state },
+    extensions: request.extensions,
+    [exchangeKey]: null,
+  }
+}
+
+function mountedPath(rawPath: string, rootPath: string): string {
+  return rootPath === '' || rawPath === '*' ? rawPath : rootPath + rawPath
 }
 
 /** Percent-decodes a path as UTF-8. A `%` that starts no escape stays; bytes that are not UTF-8 become U+FFFD. */

@@ -35,3 +35,34 @@ export interface HttpTransport {
   /** Lets `body` calls go on. */
   resume(): void
 }
+
+/** The answer to a WebSocket handshake, checked by the exchange. */
+export interface AcceptHead {
+  /** One of those that the client offered; null for none. */
+  readonly subprotocol: string | null
+  /** Names (lower case) and values in turn. */
+  readonly headers: readonly string[]
+  /** Whether the application gave a `date` of its own. */
+  readonly dated: boolean
+}
+
+/**
+ * How a WebSocket exchange speaks to its protocol. Calls come in the order: accept, send*, close; or refuse alone.
+ */
+export interface WebSocketTransport {
+  /** Completes the handshake. */
+  accept(head: AcceptHead): void
+  /** Refuses the handshake: gives the transport for the HTTP response that takes its place. */
+  refuse(): HttpTransport
+  /**
+   * Sends a message, a string as text. The same `event` with the same message may have been framed already, for
+   * another WebSocket. Returns false when the client has no room, or the bytes are still needed: `drained` follows.
+   */
+  send(message: Uint8Array | string, event: object): boolean
+  /** Begins the close handshake, or ends the connection where it is under way; `closed` follows unless it came before. */
+  close(code: number, reason: string): void
+  /** Stops `message` calls soon. */
+  pause(): void
+  /** Lets `message` calls go on. */
+  resume(): void
+}

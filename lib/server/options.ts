@@ -42,6 +42,18 @@ export interface ServerOptions {
   readonly limitTrailers?: number
   /** Requests after which a connection closes. Default: 0. */
   readonly limitRequests?: number
+  /** Bytes of a WebSocket message; a longer one closes with 1009. Default: 16777216. */
+  readonly wsMaxSize?: number
+  /** Messages of a WebSocket that may wait for `receive` before the client is held back; so may 1 MiB of them. Default: 32. */
+  readonly wsMaxQueue?: number
+  /** Seconds between two pings to each WebSocket. Default: 20. */
+  readonly wsPingInterval?: number
+  /** Seconds that a WebSocket may be silent after a ping; then it closes with 1011. Default: 20. */
+  readonly wsPingTimeout?: number
+  /** Whether to compress messages (permessage-deflate) where the client can. Default: false. */
+  readonly wsPerMessageDeflate?: boolean
+  /** The origins that may open a WebSocket, such as `https://example.com`; others get 403. Default: any. */
+  readonly wsOrigins?: readonly string[]
   /** Header fields for every response that has none of that name, each as `Name: value`. Default: none. */
   readonly header?: readonly string[]
   /** The value of the `server` header. Default: none is sent. */
@@ -99,6 +111,12 @@ export const optionKinds: Readonly<Record<OptionKey, OptionKind>> = {
   limitRequestLine: bytes,
   limitTrailers: bytes,
   limitRequests: count,
+  wsMaxSize: bytes,
+  wsMaxQueue: count,
+  wsPingInterval: seconds,
+  wsPingTimeout: seconds,
+  wsPerMessageDeflate: { type: 'boolean' },
+  wsOrigins: { type: 'list' },
   header: { type: 'list' },
   serverHeader: { type: 'string' },
   dateHeader: { type: 'boolean' },
@@ -132,6 +150,12 @@ export const optionDefaults: CompleteOptions = {
   limitRequestLine: 8192,
   limitTrailers: 16384,
   limitRequests: 0,
+  wsMaxSize: 16 * 1024 * 1024,
+  wsMaxQueue: 32,
+  wsPingInterval: 20,
+  wsPingTimeout: 20,
+  wsPerMessageDeflate: false,
+  wsOrigins: [],
   header: [],
   dateHeader: true,
   accessLog: true,
@@ -164,7 +188,15 @@ export function completeOptions(options: ServerOptions): CompleteOptions {
   if (rootPath !== '' && !/^(?:\/[!-"$-.0->@-~]+)+$/.test(rootPath)) {
     throw new InvalidOption('rootPath', 'empty, or a path in ASCII that begins with / and does not end with one', rootPath)
   }
+  for (const origin of checked.wsOrigins) {
+    if (!isOrigin(origin)) throw new InvalidOption('wsOrigins', 'origins such as https://example.com, without a path', origin)
+  }
   return checked
+}
+
+/** Whether a browser could send this text as `origin` (RFC 6454 6.1), but for the case of its letters. */
+function isOrigin(text: string): boolean {
+  return text === 'null' || (URL.canParse(text) && (new URL(text).origin === text.toLowerCase() || /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+$/i.test(text)))
 }
 
 function isOptionKey(key: string): key is OptionKey {

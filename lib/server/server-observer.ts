@@ -1,5 +1,5 @@
 import type { ReceiveEvent, SendEvent } from '../contract/events.ts'
-import type { HttpScope } from '../contract/scope.ts'
+import type { HttpScope, WebSocketScope } from '../contract/scope.ts'
 import type { ExchangeObserver, ExchangeOutcome, ObservedExchange } from '../exchange/observer.ts'
 import type { Log } from './log.ts'
 
@@ -32,7 +32,7 @@ export class ServerObserver implements ExchangeObserver {
   finished(exchange: ExchangeOutcome): void {
     this.running--
     if (exchange.error !== undefined) {
-      this.#log.error(`${exchange.scope.method} ${exchange.scope.rawPath}: the application failed`, exchange.error)
+      this.#log.error(`${methodOf(exchange.scope)} ${exchange.scope.rawPath}: the application failed`, exchange.error)
     }
     if (this.#accessLog) this.#log.access(accessLine(exchange))
     this.#user?.finished?.(exchange)
@@ -40,10 +40,13 @@ export class ServerObserver implements ExchangeObserver {
   }
 }
 
-/** `2026-01-31 12:00:00 127.0.0.1 "GET /path?query HTTP/1.1" 200 1.3 ms 12 bytes`; the status is `-` if there was none. */
+/**
+ * `2026-01-31 12:00:00 127.0.0.1 "GET /path?query HTTP/1.1" 200 1.3 ms 12 bytes`; the status is `-` if there was none.
+ * A WebSocket has its close code at the end.
+ */
 function accessLine(exchange: ExchangeOutcome): string {
-  const { scope, status, bytesSent, duration, disconnected } = exchange
-  const end = disconnected ? ', not finished' : ''
+  const { scope, status, bytesSent, duration, disconnected, closeCode } = exchange
+  const end = closeCode !== null && status === 101 ? `, closed ${closeCode}` : disconnected ? ', not finished' : ''
   return `${timestamp()} ${clientOf(scope)} "${requestLine(scope)}" ${status || '-'} ${milliseconds(duration)} ms ${bytesSent} bytes${end}`
 }
 
@@ -52,13 +55,17 @@ export function refusalLine(client: string, status: number, reason: string): str
   return `${timestamp()} ${client} refused ${status}: ${reason}`
 }
 
-function requestLine(scope: HttpScope): string {
-  const query = scope.queryString === '' ? '' : `?${scope.queryString}`
-  // A path may hold a quote; nothing else in it could end the field.
-  return `${scope.method} ${scope.rawPath}${query} HTTP/${scope.httpVersion}`.replaceAll('"', '%22')
+function methodOf(scope: HttpScope | WebSocketScope): string {
+  return scope.type === 'http' ? scope.method : 'WEBSOCKET'
 }
 
-function clientOf(scope: HttpScope): string {
+function requestLine(scope: HttpScope | WebSocketScope): string {
+  const query = scope.queryString === '' ? '' : `?${scope.queryString}`
+  // A path may hold a quote; nothing else in it could end the field.
+  return `${methodOf(scope)} ${scope.rawPath}${query} HTTP/${scope.httpVersion}`.replaceAll('"', '%22')
+}
+
+function clientOf(scope: HttpScope | WebSocketScope): string {
   return scope.client === null ? '-' : scope.client[0]
 }
 

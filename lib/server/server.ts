@@ -1,12 +1,12 @@
 import type { Server as Listener, Socket } from 'node:net'
 import type { Application } from '../contract/application.ts'
 import { InvalidOption } from '../contract/errors.ts'
-import type { Address, HttpScope } from '../contract/scope.ts'
+import type { Address, WebSocketScope } from '../contract/scope.ts'
 import { checkHeaders } from '../exchange/headers.ts'
 import { LifespanExchange } from '../exchange/lifespan.ts'
 import { forwardedScope } from '../middleware/proxy-headers.ts'
 import { Http1Connection } from '../protocols/http1/connection.ts'
-import type { Refusal } from '../protocols/http1/refusal.ts'
+import type { Refusal } from '../protocols/refusal.ts'
 import type { Http1Settings } from '../protocols/http1/settings.ts'
 import { TimerWheel } from '../protocols/timer-wheel.ts'
 import { addressOf, listen, logAcceptErrors, socketAddress, urlOf } from './listen.ts'
@@ -186,11 +186,11 @@ export class Server implements AsyncDisposable {
 
   #settingsFor(app: Application): Http1Settings {
     const options = this.#options
-    const forwarded: (scope: HttpScope) => HttpScope = forwardedScope(options.forwardedAllowIps)
+    const origins = options.wsOrigins.map((origin) => origin.toLowerCase())
     const noLimit = (limit: number): number => (limit === 0 ? Infinity : limit)
     return {
       app,
-      exchange: { observer: this.#observer, defaultHeaders: this.#checkHeaders(), debug: false },
+      exchange: { observer: this.#observer, defaultHeaders: this.#checkHeaders(), debug: false, messageQueue: noLimit(options.wsMaxQueue) },
       wheel: this.#wheel,
       timeouts: {
         head: options.timeoutHead,
@@ -207,7 +207,16 @@ export class Server implements AsyncDisposable {
       rootPath: options.rootPath,
       state: this.#lifespan.state,
       date: options.dateHeader,
-      forwarded: options.proxyHeaders ? forwarded : null,
+      forwarded: options.proxyHeaders ? forwardedScope(options.forwardedAllowIps) : null,
+      webSocket: {
+        wheel: this.#wheel,
+        maxSize: noLimit(options.wsMaxSize),
+        pingInterval: options.wsPingInterval,
+        pingTimeout: options.wsPingTimeout,
+        deflate: options.wsPerMessageDeflate,
+        origins: origins.length === 0 ? null : new Set(origins),
+        failed: (scope, code, reason) => this.#webSocketFailed(scope, code, reason),
+      },
       owner: {
         closed: (connection) => {
           this.#connections.delete(connection)
@@ -220,6 +229,10 @@ export class Server implements AsyncDisposable {
 
   #refused(connection: Http1Connection, { status, reason }: Refusal): void {
     if (this.#options.accessLog && this.#log.has('info')) this.#log.access(refusalLine(connection.client?.[0] ?? '-', status, reason))
+  }
+
+  #webSocketFailed(scope: WebSocketScope, code: number, reason: string): void {
+    this.#log.debug(`${scope.client?.[0] ?? '-'} WebSocket ${scope.rawPath} failed, ${code}: ${reason}`)
   }
 
   /** The default headers, names and values in turn. */

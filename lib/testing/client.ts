@@ -1,9 +1,10 @@
 import type { Application } from '../contract/application.ts'
 import type { State } from '../contract/scope.ts'
-import { HttpExchange, type ExchangeSettings } from '../exchange/http.ts'
+import { HttpExchange } from '../exchange/http.ts'
 import { LifespanExchange } from '../exchange/lifespan.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
 import { httpScope } from '../exchange/scope.ts'
+import type { ExchangeSettings } from '../exchange/settings.ts'
 import { CookieJar } from './cookies.ts'
 import { testRequest, type TestRequestInit } from './request.ts'
 import { TestTransport, type TestResponse } from './transport.ts'
@@ -59,6 +60,7 @@ export class TestClient implements AsyncDisposable {
     this.#settings = {
       defaultHeaders: [],
       debug: true,
+      messageQueue: 32,
       observer: {
         started: (exchange) => user?.started?.(exchange),
         received: (exchange, event) => user?.received?.(exchange, event),

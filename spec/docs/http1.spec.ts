@@ -1,7 +1,7 @@
 /** The examples of what the HTTP/1.1 engine refuses and accepts, given to its parsers. */
 import * as assert from 'uvu/assert'
 import { ChunkedParser } from '../../lib/protocols/http1/chunked-parser.ts'
-import { Refusal } from '../../lib/protocols/http1/refusal.ts'
+import { Refusal } from '../../lib/protocols/refusal.ts'
 import { RequestParser } from '../../lib/protocols/http1/request-parser.ts'
 import { document, tables } from '../support/docs-markdown.ts'
 import { suite } from '../support/suite.ts'

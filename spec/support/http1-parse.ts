@@ -1,6 +1,6 @@
 import type { HeaderList, HeaderPair } from '../../lib/contract/headers.ts'
 import { ChunkedParser, type ChunkedLimits } from '../../lib/protocols/http1/chunked-parser.ts'
-import { Refusal } from '../../lib/protocols/http1/refusal.ts'
+import { Refusal } from '../../lib/protocols/refusal.ts'
 import { RequestParser, type HeadLimits, type RequestHead } from '../../lib/protocols/http1/request-parser.ts'
 
 /** A request as the parsers read it. Texts are Latin-1, one character a byte. */

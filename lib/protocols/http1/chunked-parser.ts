@@ -3,7 +3,7 @@ import { forbiddenInTrailers } from '../../exchange/headers.ts'
 import { BACKSLASH, CR, DQUOTE, EQUALS, HTAB, LF, SEMICOLON, SP, TOKEN, VALUE } from './bytes.ts'
 import { FieldParser } from './field-parser.ts'
 import { FieldText } from './field-text.ts'
-import { bad, Refusal } from './refusal.ts'
+import { bad, Refusal } from '../refusal.ts'
 
 /** The limits of a chunked body; Infinity for none. */
 export interface ChunkedLimits {

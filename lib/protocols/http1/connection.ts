@@ -2,16 +2,20 @@ import { AsyncResource } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import type { Address, Extensions } from '../../contract/scope.ts'
 import { HttpExchange } from '../../exchange/http.ts'
-import { httpScope, type HttpScopeObject } from '../../exchange/scope.ts'
+import { httpScope, webSocketScope } from '../../exchange/scope.ts'
 import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import { WebSocketExchange } from '../../exchange/websocket.ts'
+import { Refusal } from '../refusal.ts'
 import { Timed } from '../timer-wheel.ts'
+import { WebSocketSession } from '../websocket/session.ts'
 import { ChunkedParser } from './chunked-parser.ts'
-import { Refusal } from './refusal.ts'
 import { RequestParser, type RequestHead } from './request-parser.ts'
 import { SendWatch } from './send-watch.ts'
 import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
 import type { Http1Settings } from './settings.ts'
 import { shareReads } from './shared-reads.ts'
+import type { Tunnel } from './tunnel.ts'
+import { Http1WebSocketLine, readUpgrade } from './websocket-upgrade.ts'
 
 /** Pipelined bytes that may wait for their turn before reading pauses. */
 const PIPELINE_HIGH_WATER = 65536
@@ -28,8 +32,10 @@ const extensions11: Extensions = Object.freeze({
   'tsgi.request.trailers': Object.freeze({}),
 })
 
+const extensionsWebSocket: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })
+
 /** What reads the socket now, and what its deadline means. */
-type Phase = 'idle' | 'head' | 'body' | 'answering' | 'lingering' | 'closed'
+type Phase = 'idle' | 'head' | 'body' | 'answering' | 'tunnel' | 'lingering' | 'closed'
 
 const connectionKey: unique symbol = Symbol('tsgi.connection')
 
@@ -62,7 +68,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   #readEnded = false
 
   // The request under way.
-  #exchange: HttpExchange | null = null
+  #exchange: HttpExchange | WebSocketExchange | null = null
   #request: RequestHead | null = null
   #bodyLeft = 0
   #chunked: ChunkedParser | null = null
@@ -75,10 +81,12 @@ export class Http1Connection extends Timed implements HttpTransport {
   #framing: Framing = 'length'
   #lastResponse = false
   /** The exchange before, while the last bytes that it sent are still needed. */
-  #flushing: HttpExchange | null = null
+  #flushing: HttpExchange | WebSocketExchange | null = null
   #corked = false
   #sendWatch: SendWatch | null = null
   #lingerUntil = 0
+  /** What has taken the connection over. */
+  #tunnel: Tunnel | null = null
 
   constructor(socket: Socket, settings: Http1Settings, client: Address | null, server: Address | null) {
     super()
@@ -99,7 +107,9 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** Ends the connection as soon as the request under way, if any, has been answered. */
   stop(): void {
     this.#stopping = true
-    if (this.#exchange !== null) {
+    if (this.#tunnel !== null) {
+      this.#tunnel.stop()
+    } else if (this.#exchange !== null) {
       this.#lastResponse = true
       this.#exchange.stop()
     } else if (this.#phase === 'lingering') {
@@ -116,6 +126,7 @@ export class Http1Connection extends Timed implements HttpTransport {
 
   /** Ends the connection now, whatever is under way. */
   destroy(): void {
+    this.#tunnel?.ended()
     this.#exchange?.gone()
     this.#breakOff()
   }
@@ -128,6 +139,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       this.#lingerOn()
       return
     }
+    if (this.#tunnel !== null) return this.#tunnel.read(bytes, 0, length, borrowed)
     if (this.#input === null) {
       this.#input = bytes
       this.#inputAt = 0
@@ -156,11 +168,13 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (this.#phase === 'lingering') {
       // What is still to be sent goes on to its end, which then ends the socket.
       if (this.#lingerUntil !== 0) this.socket.destroy()
+    } else if (this.#tunnel !== null) {
+      this.#tunnel.readEnd()
     } else if (this.#exchange === null) {
       // Whole requests may wait for the client to take what was written; anything else is cut short.
       if (this.#input === null || !this.socket.writableNeedDrain) this.#close()
-    } else if (this.#bodyPending()) {
-      this.#bodyCut(this.#exchange)
+    } else if (this.#bodyPending() || this.#exchange instanceof WebSocketExchange) {
+      this.#cut(this.#exchange)
     } else {
       // The response may go on; a client that does not take it any more shows in time (`timeoutHalfClose`).
       this.#settings.wheel.set(this, this.#settings.timeouts.halfClose)
@@ -171,6 +185,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   drained(): void {
     this.#sendWatch?.stop()
     this.#flushed()
+    this.#tunnel?.drained()
     this.#exchange?.drained()
     if (this.#phase === 'idle') this.#settings.wheel.set(this, this.#settings.timeouts.keepAlive)
     if (this.#input !== null && this.#exchange === null) this.#parseAfresh()
@@ -185,6 +200,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     if (this.#sendWatch !== null) this.#settings.wheel.remove(this.#sendWatch)
     this.#input = null
     this.#flushed()
+    this.#tunnel?.ended()
     this.#exchange?.gone()
     this.#exchange = null
     this.#settings.owner.closed(this)
@@ -224,11 +240,11 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#parsing = true
     while (this.#input !== null && (this.#exchange === null ? this.#parseHead(this.#input) : this.#parseBody(this.#input)));
     this.#parsing = false
-    if (this.#readEnded && this.#exchange !== null && this.#bodyPending()) this.#bodyCut(this.#exchange)
+    if (this.#readEnded && this.#exchange !== null && this.#bodyPending()) this.#cut(this.#exchange)
   }
 
-  /** The client has ended its side within a body: nobody waits for an answer. */
-  #bodyCut(exchange: HttpExchange): void {
+  /** The client has ended its side within a body or a handshake: nobody waits for an answer. */
+  #cut(exchange: HttpExchange | WebSocketExchange): void {
     exchange.gone()
     this.abort()
   }
@@ -265,6 +281,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 
   #begin(head: RequestHead): void {
+    if (head.webSocket) return this.#beginWebSocket(head)
     const settings = this.#settings
     const body = head.chunked || head.contentLength > 0
     // RFC 9110 10.1.1: no 100 to a client that has begun with its body.
@@ -290,10 +307,41 @@ export class Http1Connection extends Timed implements HttpTransport {
       server: this.server,
       extensions: head.httpVersion === '1.1' ? extensions11 : extensions10,
     }, settings.rootPath, settings.state)
-    const seen = settings.forwarded === null ? scope : settings.forwarded(scope) as HttpScopeObject
+    const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue, trailers: head.trailers })
     this.#exchange = exchange
     if (this.#readEnded) settings.wheel.set(this, settings.timeouts.halfClose)
+    exchange.run(settings.app)
+  }
+
+  #beginWebSocket(head: RequestHead): void {
+    const settings = this.#settings
+    const upgrade = readUpgrade(head, settings.webSocket)
+    if (upgrade instanceof Refusal) return this.#refuse(upgrade)
+    this.#request = head
+    this.#head = null
+    this.#headWritten = false
+    // What the client sends after its handshake is no HTTP, even if the handshake is refused.
+    this.#lastResponse = true
+    this.dueTurn = 0
+    this.#phase = 'answering'
+    const session = new WebSocketSession(new Http1WebSocketLine(this, upgrade.key, settings.date), settings.webSocket, upgrade.handshake)
+    const scope = webSocketScope({
+      httpVersion: '1.1',
+      scheme: settings.scheme === 'http' ? 'ws' : 'wss',
+      rawPath: head.rawPath,
+      queryString: head.queryString,
+      headers: head.headers,
+      client: this.client,
+      server: this.server,
+      subprotocols: upgrade.handshake.subprotocols,
+      extensions: extensionsWebSocket,
+    }, settings.rootPath, settings.state)
+    const exchange = new WebSocketExchange(session, settings.exchange, settings.forwarded === null ? scope : settings.forwarded(scope))
+    session.begin(exchange)
+    this.#exchange = exchange
+    if (this.#stopping) exchange.stop()
+    if (this.#readEnded) return this.#cut(exchange)
     exchange.run(settings.app)
   }
 
@@ -304,7 +352,7 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** Returns whether there may be more to parse. */
   #parseBody(input: Buffer): boolean {
     const exchange = this.#exchange
-    if (exchange === null || !this.#bodyPending()) return false
+    if (!(exchange instanceof HttpExchange) || !this.#bodyPending()) return false
     if (this.#chunked !== null) return this.#parseChunks(input, this.#chunked, exchange)
     const start = this.#inputAt
     const length = Math.min(this.#bodyLeft, this.#inputEnd - start)
@@ -404,9 +452,10 @@ export class Http1Connection extends Timed implements HttpTransport {
 
   write(chunk: Uint8Array | string): boolean {
     const room = this.#writePart(chunk)
-    if (!this.#stopping || this.#exchange?.streamsEvents !== true) return room
+    const exchange = this.#exchange
+    if (!this.#stopping || !(exchange instanceof HttpExchange) || !exchange.streamsEvents) return room
     // An event stream that begins while the server stops.
-    this.#exchange.stop()
+    exchange.stop()
     return true
   }
 
@@ -454,6 +503,33 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#bodyPaused = false
     if (this.#phase === 'body') this.#awaitBody()
     this.#updateReading()
+  }
+
+  // ---- what a tunnel needs ----
+
+  /** Answers an upgrade: from now on the bytes of this connection are the tunnel's. */
+  upgrade(head: string, tunnel: Tunnel): void {
+    const input = this.#input
+    this.#input = null
+    this.#request = null
+    this.#exchange = null
+    this.#phase = 'tunnel'
+    this.#tunnel = tunnel
+    this.#put(head)
+    if (input !== null) tunnel.read(input, this.#inputAt, this.#inputEnd, this.#borrowed)
+    if (this.#readPaused) this.#updateReading()
+  }
+
+  /** Writes Latin-1 text, and bytes if there are some. */
+  put(text: string, bytes: Uint8Array | null): void {
+    if (bytes === null) this.#put(text)
+    else this.#putWith(text, bytes, '')
+  }
+
+  /** Ends the connection so that what the tunnel wrote arrives. */
+  endTunnel(): void {
+    this.#tunnel = null
+    this.#close()
   }
 
   // ---- writing ----

@@ -1,5 +1,5 @@
 import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './bytes.ts'
-import { bad, Refusal } from './refusal.ts'
+import { bad, Refusal } from '../refusal.ts'
 
 const LINE_START = 0
 const NAME = 1

@@ -2,7 +2,7 @@ import { CR, LF, SP, TARGET, TOKEN } from './bytes.ts'
 import { FieldParser } from './field-parser.ts'
 import { FieldText } from './field-text.ts'
 import { isAuthority, isAuthorityIn } from './host.ts'
-import { bad, Refusal } from './refusal.ts'
+import { bad, Refusal } from '../refusal.ts'
 
 /** The limits of a request's head; Infinity for none. */
 export interface HeadLimits {
@@ -30,6 +30,8 @@ export interface RequestHead {
   readonly expectContinue: boolean
   /** Whether the client takes trailers (`TE: trailers`, RFC 9110 10.1.4). */
   readonly trailers: boolean
+  /** Whether the client asks to go on with WebSocket (RFC 9110 7.8); both `upgrade` and `connection` must say so. */
+  readonly webSocket: boolean
 }
 
 const EMPTY_LINE = 0
@@ -64,6 +66,7 @@ export class RequestParser extends FieldParser {
   #contentLength = -1
   #codings: string | null = null
   #connection: string | null = null
+  #upgrade: string | null = null
   #expect: string | null = null
   #trailers = false
 
@@ -117,6 +120,7 @@ export class RequestParser extends FieldParser {
     this.#contentLength = -1
     this.#codings = null
     this.#connection = null
+    this.#upgrade = null
     this.#expect = null
     this.#trailers = false
   }
@@ -233,6 +237,9 @@ export class RequestParser extends FieldParser {
       case 6:
         if (isNamed(bytes, nameStart, 'expect')) this.#expect = joined(this.#expect, bytes, valueStart, valueEnd)
         break
+      case 7:
+        if (isNamed(bytes, nameStart, 'upgrade')) this.#upgrade = joined(this.#upgrade, bytes, valueStart, valueEnd)
+        break
       case 10:
         if (isNamed(bytes, nameStart, 'connection')) this.#connection = joined(this.#connection, bytes, valueStart, valueEnd)
         break
@@ -308,6 +315,7 @@ export class RequestParser extends FieldParser {
       keepAlive: this.#keepAlive(old),
       expectContinue,
       trailers: this.#trailers && !old,
+      webSocket: this.#upgrade !== null && this.#asksForWebSocket(this.#upgrade),
     }
   }
 
@@ -336,6 +344,10 @@ export class RequestParser extends FieldParser {
     const end = rest.search(/[/?]/)
     const authority = end < 0 ? rest : rest.slice(0, end)
     return isAuthority(authority) ? authority : bad('the authority of the target is not a host and port (RFC 9110 4.2.1, 4.2.4)')
+  }
+
+  #asksForWebSocket(upgrade: string): boolean {
+    return this.#connection !== null && hasListItem(this.#connection, 'upgrade') && hasListItem(upgrade, 'websocket')
   }
 
   #keepAlive(old: boolean): boolean {

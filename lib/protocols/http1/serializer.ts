@@ -51,10 +51,21 @@ export function lastChunkText(trailers: readonly string[] | null): string {
 /** A whole response that says why a request was refused. */
 export function refusalText(status: number, reason: string, date: boolean): string {
   const body = `${status} ${STATUS_CODES[status] ?? ''}: ${reason}\n`
+  // RFC 9110 15.5.22, RFC 6455 4.4: what the client should upgrade to.
+  const upgrade = status === 426 ? ', upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13' : ''
   return statusLine(status)
     + 'content-type: text/plain; charset=utf-8\r\n'
     + (date ? currentDateLine() : '')
-    + `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`
+    + `content-length: ${body.length}\r\nconnection: close${upgrade}\r\n\r\n${body}`
+}
+
+/** The answer to a WebSocket handshake. Fields are names and values in turn; `accept` is `sec-websocket-accept`. */
+export function upgradeText(fields: readonly string[], accept: string, date: boolean): string {
+  return statusLine(101)
+    + `upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n`
+    + fieldLines(fields)
+    + (date ? currentDateLine() : '')
+    + '\r\n'
 }
 
 function fieldLines(headers: readonly string[]): string {

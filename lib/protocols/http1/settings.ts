@@ -1,10 +1,11 @@
 import type { Application } from '../../contract/application.ts'
-import type { HttpScope, State } from '../../contract/scope.ts'
-import type { ExchangeSettings } from '../../exchange/http.ts'
+import type { HttpScope, State, WebSocketScope } from '../../contract/scope.ts'
+import type { ExchangeSettings } from '../../exchange/settings.ts'
 import type { TimerWheel } from '../timer-wheel.ts'
+import type { WebSocketSettings } from '../websocket/settings.ts'
 import type { ChunkedLimits } from './chunked-parser.ts'
 import type { Http1Connection } from './connection.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal } from '../refusal.ts'
 import type { HeadLimits, RequestParser } from './request-parser.ts'
 
 /** Seconds; 0 for none. */
@@ -33,7 +34,8 @@ export interface Http1Settings {
   readonly state: State
   readonly date: boolean
   /** Rewrites a scope before its exchange begins, by what a trusted proxy says of the client; null for none. */
-  readonly forwarded: ((scope: HttpScope) => HttpScope) | null
+  readonly forwarded: (<S extends HttpScope | WebSocketScope>(scope: S) => S) | null
+  readonly webSocket: WebSocketSettings
   /** Hears of a connection's end, and of a request that was refused. */
   readonly owner: Http1Owner
 }

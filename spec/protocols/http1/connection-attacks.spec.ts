@@ -173,7 +173,7 @@ test('a body that comes byte by byte to an application that does not receive: he
   const scope = httpScope({
     httpVersion: '1.1', method: 'POST', scheme: 'http', rawPath: '/', queryString: '', headers: headerList([]), client: null, server: null, extensions: {},
   }, '', {})
-  const exchange = new HttpExchange(transport, { observer: null, defaultHeaders: [], debug: false }, scope, { body: true, expectContinue: false, trailers: false })
+  const exchange = new HttpExchange(transport, { observer: null, defaultHeaders: [], debug: false, messageQueue: 32 }, scope, { body: true, expectContinue: false, trailers: false })
   for (let count = 0; count < 2000 && calls.length === 0; count++) exchange.body(new Uint8Array(1))
   assert.equal(calls, ['pause'])
   void exchange.receive()
