@@ -5,6 +5,7 @@ import { flagText } from '../../lib/cli/help.ts'
 import { optionTable, type CommandOption } from '../../lib/cli/option-table.ts'
 import { httpExpected, httpOrder, httpStates, type OrderRule } from '../../lib/exchange/http-order.ts'
 import { lifespanExpected, lifespanOrder, lifespanStates } from '../../lib/exchange/lifespan-order.ts'
+import { webSocketExpected, webSocketOrder, webSocketStates } from '../../lib/exchange/websocket-order.ts'
 import { optionDefaults } from '../../lib/server/options.ts'
 import { root } from './docs-markdown.ts'
 
@@ -29,6 +30,8 @@ export function errorClasses(): readonly ErrorClass[] {
 /** What each generated part holds, by its name. */
 export const generators: Readonly<Record<string, () => string>> = {
   'http-order': () => orderTable(httpStates, httpOrder, httpExpected),
+  'websocket-order': () => orderTable(webSocketStates, webSocketOrder, webSocketExpected),
+  'websocket-options': () => optionRows(({ group }) => group === 'WebSocket'),
   'lifespan-order': () => orderTable(lifespanStates, lifespanOrder, lifespanExpected),
   'options': () => groups().map((group) => `### ${group}\n\n${optionRows((option) => option.group === group)}`).join('\n\n'),
   'http1-limits': () => optionRows(({ group }) => group === 'Time limits' || group === 'Size limits'),

@@ -124,9 +124,9 @@ export class FrameParser {
 
   /** What the first byte says is judged at once: a client that sends no more must not be waited for. */
   #checkEarly(): void {
-    this.#checkFirstByte(this.#head[0] as number)
-    if (this.error !== null) return
-    if (this.#headLength > 1) this.#checkSecondByte(this.#head[0] as number & 0x0f, this.#head[1] as number)
+    const first = this.#head[0] as number
+    this.#checkFirstByte(first)
+    if (this.error === null && this.#headLength > 1) this.#checkSecondByte(first & 0x0f, this.#head[1] as number)
   }
 
   #takeHead(bytes: Buffer, at: number): void {

@@ -1,6 +1,6 @@
 /**
  * The parts of `ws` that are used here. The package exports them, but neither its documents nor its types mention them:
- * what they are expected to do is held by spec/protocols/websocket/ws.spec.ts.
+ * what they are expected to do is held by spec/protocols/websocket/deflate.spec.ts.
  */
 import * as exported from 'ws'
 

@@ -330,13 +330,6 @@ for (const [name, fields] of [['of an unknown kind', 'Connection: Upgrade\r\nUpg
   })
 }
 
-test('a websocket handshake to a server without WebSocket is plain HTTP too', async (t) => {
-  const app = http(async (scope, _receive, send) => reply(send, `<${scope.path}>`))
-  const server = await rawServer(t, app, bare)
-  const bytes = await server.exchange('GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
-  assert.equal(bytes.match(/<.*?>/g), ['</1>', '</2>'])
-})
-
 test('at most two empty lines are skipped before a request', async (t) => {
   const server = await rawServer(t, http(async (_scope, _receive, send) => reply(send, 'served')), bare)
   assert.match(await server.exchange('\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'), /served$/)
