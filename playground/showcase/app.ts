@@ -1,16 +1,8 @@
 /** All examples behind one page: a tiny router, files that are read once at start, and an early hint. */
-import { readdir, readFile } from 'node:fs/promises'
-import { extname, join, sep } from 'node:path'
+import { join } from 'node:path'
 import { application, type Application } from 'tsgi'
+import { readPageFiles, type PageFile } from '../page-files.ts'
 import { examples, type Example } from './examples.ts'
-
-interface PageFile {
-  readonly type: string
-  readonly body: string
-}
-
-const folder = join(import.meta.dirname, 'page')
-const types: Readonly<Record<string, string>> = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript' }
 
 const page: Application = application({
   lifespan: async function* () {
@@ -22,10 +14,10 @@ const page: Application = application({
     const path = scope.path.slice(scope.rootPath.length)
     const file = scope.state.files.get(path)
     const answer = async (status: number, type: string, body: string): Promise<void> => {
-      await send({ type: 'http.response.start', status, headers: [['content-type', `${type}; charset=utf-8`], ['cache-control', 'no-cache']] })
+      await send({ type: 'http.response.start', status, headers: [['content-type', type], ['cache-control', 'no-cache']] })
       await send({ type: 'http.response.body', body })
     }
-    if (file === undefined) return answer(404, 'text/plain', `Nothing is at ${path}, but there is:\n${['/', ...examples.map((example) => example.path)].join('\n')}\n`)
+    if (file === undefined) return answer(404, 'text/plain; charset=utf-8', `Nothing is at ${path}, but there is:\n${['/', ...examples.map((example) => example.path)].join('\n')}\n`)
     if (path === '/' && 'http.response.early_hint' in scope.extensions) {
       // The browser may fetch these while the page is being made (a slow query, say). An extension is used only if it is there.
       await send({
@@ -35,6 +27,9 @@ const page: Application = application({
     }
     await answer(200, file.type, file.body)
   },
+
+  // The page itself has no WebSocket: to close one that was not accepted is to refuse it.
+  websocket: (_scope, _receive, send) => send({ type: 'websocket.close' }),
 })
 
 const app: Application = async (scope, receive, send) => {
@@ -42,20 +37,15 @@ const app: Application = async (scope, receive, send) => {
   const path = scope.path.slice(scope.rootPath.length)
   const example = examples.find((each) => path === each.path || path.startsWith(`${each.path}/`))
   if (example === undefined) return page(scope, receive, send)
-  // To mount is to say so in `rootPath`; `path` stays whole, because it contains `rootPath`.
+  // To mount is to say so in `rootPath`; `path` stays whole, because it contains `rootPath`. For a WebSocket too.
   return example.application({ ...scope, rootPath: scope.rootPath + example.path }, receive, send)
 }
 
 /** The files of the page by path; the index with a card for each example. */
 async function readPage(): Promise<ReadonlyMap<string, PageFile>> {
-  const files = new Map<string, PageFile>()
-  for (const name of await readdir(folder, { recursive: true })) {
-    const type = types[extname(name)]
-    if (type === undefined) continue
-    const body = await readFile(join(folder, name), 'utf8')
-    if (name === 'index.html') files.set('/', { type, body: body.replace('<!-- cards -->', () => examples.map(card).join('\n')) })
-    else files.set(`/${name.replaceAll(sep, '/')}`, { type, body })
-  }
+  const files = await readPageFiles(join(import.meta.dirname, 'page'))
+  const index = files.get('/')
+  if (index !== undefined) files.set('/', { ...index, body: index.body.replace('<!-- cards -->', () => examples.map(card).join('\n')) })
   return files
 }
 

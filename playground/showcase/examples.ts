@@ -1,9 +1,11 @@
 /** The examples of the showcase. To add one: an entry here, and its try-out, page/try/NAME.js for the path /NAME. */
 import type { Application } from 'tsgi'
+import chat from '../chat/app.ts'
 import echo from '../echo.ts'
 import hello from '../hello.ts'
 import sse from '../sse.ts'
 import upload from '../upload.ts'
+import websocketEcho from '../websocket-echo.ts'
 
 /** An application and what its card says. */
 export interface Example {
@@ -45,5 +47,19 @@ export const examples: readonly Example[] = [
     name: 'Upload',
     shows: 'Takes a file as a raw stream and hashes it on the way. A file over the limit is refused early.',
     source: 'upload.ts',
+  },
+  {
+    path: '/websocket-echo',
+    application: websocketEcho,
+    name: 'WebSocket echo',
+    shows: 'Each message comes back. The application waits for <code>receive</code> and <code>send</code>; frames, pings and the closing are the server’s.',
+    source: 'websocket-echo.ts',
+  },
+  {
+    path: '/chat',
+    application: chat,
+    name: 'Chat',
+    shows: 'Rooms, names, and who is here. Open it in several tabs, then restart the server: they all come back. Nobody waits for a slow member.',
+    source: 'chat/app.ts',
   },
 ]

@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert'
 import echo from '../../playground/echo.ts'
 import hello from '../../playground/hello.ts'
 import upload, { uploads } from '../../playground/upload.ts'
+import websocketEcho from '../../playground/websocket-echo.ts'
 import { suite } from '../support/suite.ts'
+import { openSocket } from './socket.ts'
 import { firstOutcome, MEGABYTE, megabytes, RawClient, start } from './support.ts'
 
 const test = suite('playground examples')
@@ -144,6 +146,24 @@ test('upload ends quietly when its client leaves in the middle', async (t) => {
   const { disconnected, error } = await outcome
   assert.is(disconnected, true)
   assert.is(error, undefined)
+})
+
+test('websocket-echo sends each message back, text as text and bytes as bytes, in order', async (t) => {
+  const socket = await openSocket(t, (await start(t, websocketEcho)).replace('http', 'ws'))
+  const sent = ['Grüße', '', new Uint8Array([0, 255, 7]), new Uint8Array(0), 'a'.repeat(100_000), new Uint8Array(100_000).fill(3)]
+  for (const message of sent) socket.send(message)
+  for (const message of sent) {
+    const back = await socket.next()
+    if (typeof message === 'string') assert.is(back, message)
+    else assert.equal(new Uint8Array(back as Buffer), message)
+  }
+  socket.raw.close(4321)
+  assert.is(await socket.closed, 4321)
+})
+
+test('websocket-echo tells a GET how to use it', async (t) => {
+  const url = await start(t, websocketEcho)
+  assert.ok((await (await fetch(`${url}/a%20b`)).text()).includes(`new WebSocket('${url.replace('http', 'ws')}/a%20b')`))
 })
 
 test.run()

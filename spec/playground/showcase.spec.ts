@@ -1,16 +1,14 @@
-import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import * as assert from 'uvu/assert'
 import { serve, type ServerOptions } from '../../lib/index.ts'
 import showcase from '../../playground/showcase/app.ts'
 import { examples } from '../../playground/showcase/examples.ts'
 import { suite, type TestContext } from '../support/suite.ts'
+import { openPage, watchTroubles } from './browser.ts'
+import { openSocket, refusal } from './socket.ts'
 
 const test = suite('playground showcase')
 
@@ -39,10 +37,23 @@ test('an example is mounted: it answers beneath its path, and for no other', asy
   assert.is((await fetch(`${url}/helloo`)).status, 404)
 })
 
+test('an example is mounted for WebSockets as well as for HTTP, and the page refuses them', async (t) => {
+  const url = (await start(t)).replace('http', 'ws')
+  const echo = await openSocket(t, `${url}/websocket-echo`)
+  echo.send('Hello')
+  assert.is(await echo.next(), 'Hello')
+  for (const path of ['/', '/nothing', '/websocket-echoo', '/chat', '/chat/', '/chat/page']) {
+    assert.is(await refusal(t, url + path), 403, path)
+  }
+})
+
 test('with a root path the showcase works as without', async (t) => {
   const url = await start(t, { rootPath: '/shop' })
   assert.match(await (await fetch(url)).text(), /<article/)
   assert.is(await (await fetch(`${url}/hello`)).text(), 'Hello, world!\n')
+  const echo = await openSocket(t, `${url.replace('http', 'ws')}/websocket-echo`)
+  echo.send('Hello')
+  assert.is(await echo.next(), 'Hello')
 })
 
 test('what is not there is a 404 that says what there is', async (t) => {
@@ -82,10 +93,8 @@ test.needing(['chromium'], () => {
         },
       },
     })
-    const page = await open(t)
-    const troubles: string[] = []
-    page.on('pageerror', (error) => troubles.push(error.message))
-    page.on('response', (response) => { if (response.status() >= 400) troubles.push(`${response.status()} ${response.url()}`) })
+    const page = await openPage(t)
+    const troubles = watchTroubles(page)
     await page.goto(url)
     assert.is(await page.locator('.card').count(), examples.length)
     const card = (path: string) => page.locator(`.card[data-path="${path}"]`)
@@ -114,12 +123,24 @@ test.needing(['chromium'], () => {
     await shows(page, '/upload', `8,000,000 bytes\nSHA-256 ${createHash('sha256').update(buffer).digest('hex')}`)
     assert.is(await card('/upload').locator('progress').evaluate((bar: { readonly value?: number }) => bar.value), 1)
 
+    await card('/websocket-echo').getByRole('textbox').fill('Grüße, echo')
+    await card('/websocket-echo').getByRole('button', { name: 'Send', exact: true }).click()
+    await shows(page, '/websocket-echo', 'Grüße, echo')
+    await card('/websocket-echo').getByRole('button', { name: 'Send 1,000 at once' }).click()
+    await card('/websocket-echo').getByText('1,000 back in').waitFor()
+
+    await card('/chat').getByRole('button', { name: 'Let Ada and Ben in' }).click()
+    await shows(page, '/chat', 'Ada is here')
+    await card('/chat').getByRole('textbox').fill('Hello Ben')
+    await card('/chat').getByRole('button', { name: 'Send', exact: true }).click()
+    await shows(page, '/chat', 'Ada is here\nAda: Hello Ben')
+
     assert.equal(troubles, [])
   }, 30)
 
   test('in a browser, the page of upload works by itself, and nothing is wider than a phone', async (t) => {
     const url = await start(t)
-    const page = await open(t)
+    const page = await openPage(t)
     await page.setViewportSize({ width: 360, height: 700 })
     for (const path of ['/', '/upload']) {
       await page.goto(url + path)
@@ -137,22 +158,6 @@ async function shows(page: Page, path: string, wanted: string | RegExp): Promise
   const pattern = typeof wanted === 'string' ? new RegExp(`^${wanted.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\n?$`) : wanted
   // A text, because this project's types are Node's and know no document.
   await page.waitForFunction(`${pattern}.test(document.querySelector('[data-path="${path}"] output').value)`)
-}
-
-/** A page in a browser of its own, that knows nothing of earlier ones. */
-async function open(t: TestContext): Promise<Page> {
-  const folder = mkdtempSync(join(tmpdir(), 'tsgi-chromium-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  const context = await chromium.launchPersistentContext(folder, {
-    executablePath: execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim(),
-    locale: 'en-US',
-    args: [
-      '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    ],
-  })
-  t.after(() => context.close())
-  return context.pages()[0] ?? context.newPage()
 }
 
 test.run()
