@@ -298,6 +298,8 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
     this.#drain?.reject(new ClientDisconnected('the WebSocket has been closed'))
     this.#drain = null
     this.#transport.close(code, reason)
+    // Who answers each message may be another task than the one that closes.
+    this.#queue.length = 0
     this.#heedNoMore()
   }
 
@@ -323,7 +325,6 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
       if (!(this.#left && isClientDisconnected(thrown))) error = thrown ?? new Error(`the application threw ${String(thrown)}`)
     }
     this.#finished = true
-    this.#queue.length = 0
     const state = this.#state
     if (this.#left || state === 'closed') {
       this.error = error
@@ -336,6 +337,7 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
       await this.#refuse().fail(this.error)
       this.#refused()
     }
+    this.#queue.length = 0
     this.#heedNoMore()
     this.#settings.observer?.finished?.(this)
   }

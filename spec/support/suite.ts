@@ -12,7 +12,7 @@ export interface TestSuite {
   (rule: string, body: (t: TestContext) => unknown, limit?: number): void
   /** Says that a test cannot run here, and why. */
   skip(rule: string, reason: string): void
-  /** Tests that need programs: skipped where one is missing, which in CI is a failure. */
+  /** Tests that need programs, or modules of Python (`python3:NAME`): skipped where one is missing, which in CI is a failure. */
   needing(programs: readonly string[], define: () => void): void
   /** Runs the tests; the last line of a spec. */
   run(): void
@@ -62,8 +62,9 @@ export function suite(name: string): TestSuite {
 }
 
 function hasProgram(program: string): boolean {
+  const [name, module] = program.split(':')
   try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' })
+    execFileSync('sh', ['-c', module === undefined ? `command -v ${name}` : `${name} -c 'import ${module}'`], { stdio: 'ignore' })
     return true
   } catch {
     return false
