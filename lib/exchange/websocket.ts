@@ -149,6 +149,7 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
     if (this.#state !== 'open' || this.#disconnect !== null) return
     this.closed(1012, '')
     this.#transport.close(1012, '')
+    this.#heedNoMore()
   }
 
   // ---- called by the application ----

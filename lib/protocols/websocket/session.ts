@@ -84,6 +84,7 @@ export class WebSocketSession extends Timed implements WebSocketTransport, Frame
 
   /** The line has room again. */
   drained(): void {
+    this.#heard = true
     const pong = this.#pong
     this.#pong = null
     if (pong !== null && this.#state === 'open') this.#put(pong)
@@ -321,14 +322,17 @@ export class WebSocketSession extends Timed implements WebSocketTransport, Frame
   #keepAlive(): void {
     const { pingInterval, pingTimeout, wheel } = this.#settings
     const now = performance.now()
-    // Where the application holds the client back, its pongs wait unread as well.
-    if (this.#heard || this.#linePaused) this.#pongDueAt = Infinity
+    // Where the application holds the client back, its pongs wait unread as well; where the client takes what it gets
+    // slowly, the ping is behind that, and `timeoutSend` sees to a client that takes nothing.
+    if (this.#heard || this.#linePaused || !this.#line.empty) this.#pongDueAt = Infinity
     if (now >= this.#pongDueAt) return this.#fail({ code: 1011, reason: 'keepalive ping timeout' })
     if (now >= this.#nextPingAt) {
       this.#nextPingAt = now + pingInterval * 1000
       this.#heard = false
-      if (!this.#line.full) this.#put(pingFrame)
-      if (this.#pongDueAt === Infinity && pingTimeout > 0) this.#pongDueAt = now + pingTimeout * 1000
+      if (this.#line.empty) {
+        this.#put(pingFrame)
+        if (this.#pongDueAt === Infinity && pingTimeout > 0) this.#pongDueAt = now + pingTimeout * 1000
+      }
     }
     wheel.set(this, (Math.min(this.#nextPingAt, this.#pongDueAt) - now) / 1000)
   }
