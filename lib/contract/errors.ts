@@ -112,6 +112,31 @@ export class CommunicatorError extends TsgiError {
   }
 }
 
+/** In a test: the application refused the WebSocket. */
+export class WebSocketRefused extends TsgiError {
+  /** What it answered in place of the WebSocket: 403, a response of its own, or the 500 of a failure. */
+  readonly response: Response
+
+  constructor(response: Response) {
+    super('ERR_TSGI_WEBSOCKET_REFUSED', `the WebSocket was refused with ${response.status}`)
+    this.response = response
+  }
+}
+
+/** In a test: the WebSocket is closed, so that no message comes or goes any more. */
+export class WebSocketClosed extends TsgiError {
+  /** The code that it was closed with; 1005 for none, 1006 if the client left without a word. */
+  readonly closeCode: number
+  /** The reason that it was closed with; empty for none. */
+  readonly reason: string
+
+  constructor(closeCode: number, reason: string, options?: ErrorOptions) {
+    super('ERR_TSGI_WEBSOCKET_CLOSED', `the WebSocket is closed, code ${closeCode}${reason === '' ? '' : `: ${reason}`}`, options)
+    this.closeCode = closeCode
+    this.reason = reason
+  }
+}
+
 /** Shows a value in an error message: short, on one line, and safe for a log. */
 function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? value.slice(0, 77) + '...' : value)

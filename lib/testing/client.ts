@@ -1,18 +1,23 @@
 import type { Application } from '../contract/application.ts'
+import { WebSocketRefused } from '../contract/errors.ts'
 import type { State } from '../contract/scope.ts'
 import { HttpExchange } from '../exchange/http.ts'
 import { LifespanExchange } from '../exchange/lifespan.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
-import { httpScope } from '../exchange/scope.ts'
+import { httpScope, webSocketScope } from '../exchange/scope.ts'
 import type { ExchangeSettings } from '../exchange/settings.ts'
+import { WebSocketExchange } from '../exchange/websocket.ts'
 import { CookieJar } from './cookies.ts'
-import { testRequest, type TestRequestInit } from './request.ts'
-import { TestTransport, type TestResponse } from './transport.ts'
+import { testHandshake, testRequest, type TestRequestInit, type TestWebSocketInit } from './request.ts'
+import { headersOf, TestTransport, type TestCall, type TestResponse } from './transport.ts'
+import { TestWebSocketTransport } from './websocket-transport.ts'
+import { TestWebSocket } from './websocket.ts'
 
 export interface TestClientOptions {
   /**
    * Whether what the application throws is thrown to the test: by `fetch` before there is a response, by its body
-   * after, by `close` when the response was complete already. Otherwise it becomes a 500, as on a server. Default: true.
+   * after, by `close` when the response was complete already; by `websocket` before it is accepted, then by the next
+   * `receive` or `close`. Otherwise it becomes a 500 or the close code 1011, as on a server. Default: true.
    */
   readonly raiseApplicationErrors?: boolean
   /** Whether to run the application's lifespan. Default: true. */
@@ -46,9 +51,9 @@ export class TestClient implements AsyncDisposable {
   readonly #settings: ExchangeSettings
   readonly #rootPath: string
   readonly #raise: boolean
-  readonly #lateErrors: unknown[] = []
-  readonly #running = new Set<TestTransport>()
-  readonly #transports = new WeakMap<object, TestTransport>()
+  readonly #running = new Set<TestCall>()
+  readonly #ended = new Set<TestCall>()
+  readonly #calls = new WeakMap<object, TestCall>()
   #idle: (() => void) | null = null
 
   constructor(app: Application, lifespan: LifespanExchange, options: TestClientOptions) {
@@ -65,16 +70,17 @@ export class TestClient implements AsyncDisposable {
         started: (exchange) => user?.started?.(exchange),
         received: (exchange, event) => user?.received?.(exchange, event),
         sent: (exchange, event) => {
-          const transport = this.#transports.get(exchange)
-          if (event.type === 'http.response.debug' && transport !== undefined) transport.debug = event.info
+          const call = this.#calls.get(exchange)
+          if (event.type === 'http.response.debug' && call instanceof TestTransport) call.debug = event.info
           user?.sent?.(exchange, event)
         },
         finished: (exchange) => {
           user?.finished?.(exchange)
-          const transport = this.#transports.get(exchange)
-          if (transport === undefined) return
-          if (this.#raise && exchange.error !== undefined && !transport.failed) this.#lateErrors.push(exchange.error)
-          this.#running.delete(transport)
+          const call = this.#calls.get(exchange)
+          if (call === undefined) return
+          call.finished(exchange.error)
+          this.#running.delete(call)
+          if (exchange.error !== undefined) this.#ended.add(call)
           if (this.#running.size === 0) this.#idle?.()
         },
       },
@@ -100,8 +106,9 @@ export class TestClient implements AsyncDisposable {
       expectContinue: head.headers.get('expect')?.toLowerCase() === '100-continue',
       trailers: head.headers.getAll('te').some((value) => /(?:^|,)\s*trailers\s*(?:,|$)/i.test(value)),
     })
-    this.#transports.set(exchange, transport)
+    this.#calls.set(exchange, transport)
     this.#running.add(transport)
+    transport.begin(exchange)
     const leave = (): void => transport.leave(init.signal?.reason)
     init.signal?.addEventListener('abort', leave, { once: true })
     const fed = transport.feed(exchange, body, init.trailers ?? null)
@@ -117,14 +124,39 @@ export class TestClient implements AsyncDisposable {
   }
 
   /**
+   * Calls the application with a WebSocket; resolves when it has been accepted. Throws `WebSocketRefused`, which has the
+   * response, when the application refuses it.
+   */
+  async websocket(path: string, init: TestWebSocketInit = {}): Promise<TestWebSocket> {
+    const { signal } = init
+    signal?.throwIfAborted()
+    const head = testHandshake(path, init, (rawPath) => this.cookies.header(rawPath))
+    const transport = new TestWebSocketTransport(this.#raise)
+    const exchange = new WebSocketExchange(transport, this.#settings, webSocketScope(head, this.#rootPath, this.#lifespan.state))
+    this.#calls.set(exchange, transport)
+    this.#running.add(transport)
+    transport.begin(exchange)
+    const leave = (): void => transport.leave(signal?.reason)
+    signal?.addEventListener('abort', leave, { once: true })
+    void transport.returned.then(() => signal?.removeEventListener('abort', leave))
+    exchange.run(this.#app)
+    const answer = await transport.answer
+    const headers = answer instanceof Response ? answer.headers : headersOf(answer.headers)
+    for (const field of headers.getSetCookie()) this.cookies.store(field, head.rawPath)
+    if (answer instanceof Response) throw new WebSocketRefused(answer)
+    return new TestWebSocket(transport, answer.subprotocol, headers)
+  }
+
+  /**
    * Leaves every unfinished exchange, waits for the application to return, and runs the lifespan's shutdown. Throws
-   * what the application threw after its responses were complete, and `LifespanFailed`.
+   * what the application threw and no other call has thrown yet, and `LifespanFailed`.
    */
   async close(): Promise<void> {
-    for (const transport of this.#running) transport.leave(undefined)
+    for (const call of this.#running) call.leave(undefined)
     if (this.#running.size > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
     await this.#lifespan.shutdown()
-    const [first, ...others] = this.#lateErrors.splice(0)
+    const [first, ...others] = [...this.#ended].map((call) => call.takeError()).filter((error) => error !== undefined)
+    this.#ended.clear()
     if (others.length > 0) throw new AggregateError([first, ...others], 'the application threw after its responses were complete')
     if (first !== undefined) throw first
   }

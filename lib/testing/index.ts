@@ -1,5 +1,6 @@
 export { communicator, type Communicator } from './communicator.ts'
 export type { CookieJar } from './cookies.ts'
 export { testClient, type TestClient, type TestClientOptions } from './client.ts'
-export type { TestRequestInit } from './request.ts'
+export type { TestRequestInit, TestWebSocketInit } from './request.ts'
 export type { TestResponse } from './transport.ts'
+export type { TestMessage, TestWebSocket, TestWebSocketEnd } from './websocket.ts'

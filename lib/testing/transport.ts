@@ -16,8 +16,25 @@ export interface TestResponse extends Response {
   readonly trailers: Promise<Headers>
 }
 
+/** What the test client must do to a call that it made. */
+export interface TestCall {
+  /** The client leaves. */
+  leave(reason: unknown): void
+  /** The application has returned, or has failed with an error. */
+  finished(error: unknown): void
+  /** The error that the test has not seen, which it now sees; undefined if there is none. */
+  takeError(): unknown
+}
+
+/** What a response needs of the exchange that makes it. */
+export interface AnsweringExchange {
+  readonly error: unknown
+  drained(): void
+  gone(): void
+}
+
 /** The transport of an exchange with no bytes in between: the response is a `Response`. */
-export class TestTransport implements HttpTransport {
+export class TestTransport implements HttpTransport, TestCall {
   /** Resolves when the head has come. */
   readonly response: Promise<TestResponse>
   /** Whether the test has seen, or will see, that the response failed. */
@@ -27,10 +44,12 @@ export class TestTransport implements HttpTransport {
 
   readonly #raise: boolean
   readonly #earlyHints: string[] = []
-  #exchange: HttpExchange | null = null
+  #exchange: AnsweringExchange | null = null
   #head: ResponseHead | null = null
   #controller: ReadableStreamDefaultController<Uint8Array> | null = null
   #answered = false
+  #complete = false
+  #unseen: unknown = undefined
   #paused: { promise: Promise<void>; resume: () => void } | null = null
   #resolve!: (response: TestResponse) => void
   #reject!: (error: unknown) => void
@@ -58,9 +77,13 @@ export class TestTransport implements HttpTransport {
     return this.#trailers
   }
 
+  /** Binds the transport to its exchange, which is about to run. */
+  begin(exchange: AnsweringExchange): void {
+    this.#exchange = exchange
+  }
+
   /** Feeds the request's body to the exchange as fast as the application takes it. */
   async feed(exchange: HttpExchange, body: AsyncIterable<Uint8Array> | null, trailers: HeadersInput | null): Promise<void> {
-    this.#exchange = exchange
     if (body === null) return
     try {
       for await (const chunk of body) {
@@ -78,7 +101,17 @@ export class TestTransport implements HttpTransport {
   /** The client leaves. */
   leave(reason: unknown): void {
     this.#exchange?.gone()
-    this.#fail(reason ?? new ClientDisconnected())
+    if (!this.#complete) this.#fail(reason ?? new ClientDisconnected())
+  }
+
+  finished(error: unknown): void {
+    if (this.#raise && !this.failed) this.#unseen = error
+  }
+
+  takeError(): unknown {
+    const error = this.#unseen
+    this.#unseen = undefined
+    return error
   }
 
   inform(status: 100 | 103, headers: readonly string[]): void {
@@ -99,6 +132,7 @@ export class TestTransport implements HttpTransport {
     this.write(chunk)
     this.#controller?.close()
     this.#controller = null
+    this.#complete = true
     this.#resolveTrailers(headersOf(trailers ?? []))
     return true
   }
@@ -151,7 +185,8 @@ export class TestTransport implements HttpTransport {
   }
 }
 
-function headersOf(flat: readonly string[]): Headers {
+/** Fields, names and values in turn, as `fetch` has them. */
+export function headersOf(flat: readonly string[]): Headers {
   const headers = new Headers()
   for (let i = 0; i < flat.length; i += 2) headers.append(flat[i] ?? '', flat[i + 1] ?? '')
   return headers

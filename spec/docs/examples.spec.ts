@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { proxyHeaders } from '../../lib/middleware/index.ts'
-import { application, headerList, UnsupportedScope, type Application, type HttpScope, type Server } from '../../lib/index.ts'
+import { application, headerList, UnsupportedScope, WebSocketRefused, type Application, type HttpScope, type Server } from '../../lib/index.ts'
 import { communicator, testClient, type TestClient, type TestClientOptions } from '../../lib/testing/index.ts'
 import { serveCommand } from '../support/command.ts'
 import { Examples } from '../support/docs-examples.ts'
@@ -202,19 +202,30 @@ test('lifespan.md: the generator and the events by hand', async (t) => {
   assert.is(await (await byHand.fetch('/')).text(), 'hello\n')
 })
 
-test('websocket.md: the echo, event by event', async () => {
-  const label = 'websocket/echo/app.ts'
-  run.add(label)
-  const socket = communicator(await examples.application(label), {
-    type: 'websocket', asgi: { version: '3.0', specVersion: '2.5' }, httpVersion: '1.1', scheme: 'ws', path: '/', rawPath: '/', queryString: '', rootPath: '',
-    headers: headerList([]), client: null, server: null, subprotocols: [], state: {}, extensions: {},
-  })
-  socket.sendInput({ type: 'websocket.connect' })
-  assert.equal(await socket.receiveOutput(), { type: 'websocket.accept' })
-  socket.sendInput({ type: 'websocket.receive', text: 'hello', bytes: null })
-  assert.equal(await socket.receiveOutput(), { type: 'websocket.send', text: 'hello', bytes: null })
-  socket.sendInput({ type: 'websocket.disconnect', code: 1005, reason: '' })
-  await socket.wait()
+test('websocket.md: an echo, and a loop over messages', async (t) => {
+  const echo = await (await open(t, 'websocket/echo/app.ts')).websocket('/')
+  await echo.send('hello')
+  assert.is(await echo.receive(), 'hello')
+  const shout = await (await open(t, 'websocket/shout/app.ts')).websocket('/')
+  await shout.send('hello')
+  assert.is(await shout.receive(), 'HELLO')
+})
+
+test('websocket.md: one event for everybody', async (t) => {
+  const client = await open(t, 'websocket/everybody/app.ts')
+  const [first, second] = [await client.websocket('/'), await client.websocket('/')]
+  await first.send('good morning')
+  assert.equal([await first.receive(), await second.receive()], ['good morning', 'good morning'])
+})
+
+test('extensions.md: a WebSocket is refused with a response', async (t) => {
+  const client = await open(t, 'extensions/refusal/app.ts')
+  const refused = await client.websocket('/').then(() => null, (error: unknown) => error)
+  assert.instance(refused, WebSocketRefused)
+  const { response } = refused as WebSocketRefused
+  assert.equal([response.status, response.headers.get('www-authenticate'), await response.text()], [401, 'Bearer', 'Log in first.\n'])
+  const allowed = await client.websocket('/', { headers: { authorization: 'Bearer x' } })
+  assert.is(await allowed.receive(), 'welcome')
 })
 
 test('extensions.md: an early hint, and a digest in the trailers', async (t) => {
