@@ -1,7 +1,7 @@
 import { CR, LF, SP, TARGET, TOKEN } from './bytes.ts'
 import { FieldParser } from './field-parser.ts'
 import { FieldText } from './field-text.ts'
-import { isAuthority, isAuthorityIn } from './host.ts'
+import { isAuthority, isAuthorityIn } from '../host.ts'
 import { bad, Refusal } from '../refusal.ts'
 
 /** The limits of a request's head; Infinity for none. */
