@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { serve, type HttpScope } from '../../lib/index.ts'
+import { serve, type Application } from '../../lib/index.ts'
 import { testClient } from '../../lib/testing/index.ts'
 import { contractEvents, scopeKeys, type Key } from '../support/docs-contract.ts'
 import { codeSpans, document, root, tables, type Document, type Table } from '../support/docs-markdown.ts'
@@ -72,37 +72,47 @@ test('the names for people who come from ASGI follow the one rule, and are keys 
 })
 
 test('the extensions are offered where the table says so', async (t) => {
-  const scopes: HttpScope[] = []
-  const client = await testClient(async (scope, _receive, send) => {
-    if (scope.type !== 'http') throw new Error('HTTP only')
-    scopes.push(scope)
+  /** What the scopes of one way to call an application offer together, one for HTTP and one for WebSocket. */
+  let offers: string[] = []
+  const app: Application = async (scope, _receive, send) => {
+    if (scope.type === 'lifespan') throw new Error('no lifespan')
+    offers.push(...Object.keys(scope.extensions))
+    if (scope.type === 'websocket') return send({ type: 'websocket.close' })
     await send({ type: 'http.response.start', status: 200 })
     await send({ type: 'http.response.body' })
-  })
-  const server = await serve(async (scope, _receive, send) => {
-    if (scope.type !== 'http') throw new Error('HTTP only')
-    scopes.push(scope)
-    await send({ type: 'http.response.start', status: 200 })
-    await send({ type: 'http.response.body' })
-  }, { port: 0, accessLog: false })
-  t.after(() => server.close())
-  for (const version of ['1.1', '1.0']) {
-    const raw = await rawClient(t, { port: Number(new URL(server.url).port) })
-    raw.send(`GET / HTTP/${version}\r\nHost: a\r\nConnection: close\r\n\r\n`)
-    await raw.ended
-    assert.match(raw.received, /^HTTP\/1\.1 200 /)
-    raw.socket.end()
   }
-  await client.fetch('/')
-  await client.close()
+  const client = await testClient(app)
+  t.after(() => client.close())
+  const server = await serve(app, { port: 0, accessLog: false })
+  t.after(() => server.close())
+  const raw = async (request: string): Promise<void> => {
+    const socket = await rawClient(t, { port: Number(new URL(server.url).port) })
+    socket.send(`${request}\r\nHost: a\r\n`)
+    socket.send('Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+    await socket.ended
+    assert.match(socket.received, /^HTTP\/1\.1 (?:200|403) /)
+    socket.socket.end()
+  }
+  const ways: readonly (() => Promise<unknown>)[] = [
+    async () => {
+      await raw('GET / HTTP/1.1\r\nConnection: close')
+      await raw('GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket')
+    },
+    () => raw('GET / HTTP/1.0'),
+    async () => {
+      await client.fetch('/')
+      await client.websocket('/').catch(() => {})
+    },
+  ]
 
   const [offered, later] = tables(document('spec/extensions.md'))
   assert.equal(offered?.columns, ['extension', 'HTTP/1.1', 'HTTP/1.0', 'test client'])
-  for (const [index, scope] of scopes.entries()) {
+  for (const [index, way] of ways.entries()) {
+    offers = []
+    await way()
     const said = offered?.rows.filter((row) => row[index + 1] === 'yes').map(([name = '']) => codeSpans(name)[0])
-    assert.equal(Object.keys(scope.extensions).sort(), said?.sort(), offered?.columns[index + 1])
+    assert.equal(offers.sort(), said?.sort(), offered?.columns[index + 1])
   }
-  assert.is(scopes.length, 3)
   const all = [...offered?.rows ?? [], ...later?.rows ?? []].map(([name = '']) => codeSpans(name)[0])
   assert.equal(all.sort(), scopeKeys('Extensions').map(({ name }) => name).sort())
 })
