@@ -14,3 +14,7 @@ export const fastify: Contestant = { name: 'fastify', program: program('fastify.
 export const hono: Contestant = { name: 'hono', program: program('hono.mjs'), package: '@hono/node-server' }
 /** A fetch handler on srvx, with its fast response. */
 export const srvx: Contestant = { name: 'srvx', program: program('srvx.mjs'), package: 'srvx' }
+/** `ws` without compression. */
+export const ws: Contestant = { name: 'ws', program: program('ws.mjs'), package: 'ws' }
+/** tsgi with a WebSocket application. */
+export const tsgiWebSocket: Contestant = { name: 'tsgi', program: program('tsgi-websocket.mjs'), package: 'tsgi' }

@@ -5,6 +5,8 @@
 
 /** The variant of this run: `read` when the application reads all header fields. */
 export const reads = process.argv[2] === 'read'
+/** The variant of this run: `broadcast` when a WebSocket's message goes to all, and not back alone. */
+export const broadcasts = process.argv[2] === 'broadcast'
 
 /** Takes what an application has read, so that reading it cannot be optimised away. */
 export const sink = { length: 0 }
