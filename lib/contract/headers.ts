@@ -51,6 +51,11 @@ export abstract class LazyHeaderList implements HeaderList {
     return this.get(name) !== undefined
   }
 
+  /** The same fields without those of some names, given in lower case. */
+  without(names: ReadonlySet<string>): HeaderList {
+    return this.#list.some(([name]) => names.has(name)) ? headerList(this.#list.filter(([name]) => !names.has(name))) : this
+  }
+
   [Symbol.iterator](): Iterator<HeaderPair> {
     return this.#list[Symbol.iterator]()
   }

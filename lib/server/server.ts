@@ -223,6 +223,7 @@ export class Server implements AsyncDisposable {
           if (this.#connections.size === 0) this.#emptied?.()
         },
         refused: (connection, refusal) => this.#refused(connection, refusal),
+        http2: null,
       },
     }
   }

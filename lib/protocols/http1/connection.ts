@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Socket } from 'node:net'
-import type { Address, Extensions } from '../../contract/scope.ts'
+import type { Address, Extensions, TlsExtension } from '../../contract/scope.ts'
 import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope, webSocketScope } from '../../exchange/scope.ts'
 import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
@@ -13,7 +13,7 @@ import { RequestParser, type RequestHead } from './request-parser.ts'
 import { SendWatch } from './send-watch.ts'
 import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
 import type { Http1Settings } from './settings.ts'
-import { shareReads } from './shared-reads.ts'
+import { shareReads, unshareReads } from './shared-reads.ts'
 import type { Tunnel } from './tunnel.ts'
 import { Http1WebSocketLine, readUpgrade } from './websocket-upgrade.ts'
 
@@ -34,6 +34,9 @@ const extensions11: Extensions = Object.freeze({
 
 const extensionsWebSocket: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })
 
+// RFC 9113 3.4.
+const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
 /** What reads the socket now, and what its deadline means. */
 type Phase = 'idle' | 'head' | 'body' | 'answering' | 'tunnel' | 'lingering' | 'closed'
 
@@ -52,6 +55,9 @@ export class Http1Connection extends Timed implements HttpTransport {
   readonly client: Address | null
   readonly server: Address | null
   readonly #settings: Http1Settings
+  readonly #tls: TlsExtension | null
+  /** Whether the first bytes may yet be the preface of HTTP/2. */
+  #sniffing: boolean
   /** Reads the head that is coming in; null between requests, since an idle connection needs none. */
   #parser: RequestParser | null = null
   #phase: Phase = 'idle'
@@ -88,12 +94,15 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** What has taken the connection over. */
   #tunnel: Tunnel | null = null
 
-  constructor(socket: Socket, settings: Http1Settings, client: Address | null, server: Address | null) {
+  /** `tls` goes into the scopes' extensions; null for a connection without. */
+  constructor(socket: Socket, settings: Http1Settings, client: Address | null, server: Address | null, tls: TlsExtension | null = null) {
     super()
     this.socket = socket
     this.client = client
     this.server = server
     this.#settings = settings
+    this.#tls = tls
+    this.#sniffing = settings.owner.http2 !== null
     const connected = socket as ConnectedSocket
     connected[connectionKey] = this
     if (settings.scheme !== 'http' || !shareReads(socket, onRead)) socket.on('data', onData)
@@ -257,6 +266,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       this.dueTurn = 0
       return false
     }
+    if (this.#sniffing && this.#sniff(input)) return false
     const { parsers } = this.#settings
     const parser = this.#parser ??= parsers.pop() ?? new RequestParser(this.#settings.head, this.#settings.scheme)
     const head = parser.parse(input, this.#inputAt, this.#inputEnd)
@@ -278,6 +288,38 @@ export class Http1Connection extends Timed implements HttpTransport {
     parsers.push(parser)
     this.#begin(head)
     return true
+  }
+
+  /** Whether the bytes so far are those of the preface of HTTP/2; if it is whole, the connection is handed over. */
+  #sniff(input: Buffer): boolean {
+    const start = this.#inputAt
+    const length = Math.min(this.#inputEnd - start, http2Preface.length)
+    if (http2Preface.compare(input, start, start + length, 0, length) !== 0) {
+      this.#sniffing = false
+      return false
+    }
+    if (length < http2Preface.length) {
+      if (this.#readEnded) this.#close()
+      if (this.#phase === 'idle') {
+        this.#phase = 'head'
+        this.#settings.wheel.set(this, this.#settings.timeouts.head)
+      }
+      return true
+    }
+    this.#input = null
+    this.#leave()
+    this.#settings.owner.http2?.(this, Buffer.from(input.subarray(start, this.#inputEnd)))
+    return true
+  }
+
+  /** Lets go of the socket. */
+  #leave(): void {
+    const { socket } = this
+    this.#phase = 'closed'
+    this.#settings.wheel.remove(this)
+    socket.pause()
+    unshareReads(socket)
+    socket.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
   }
 
   #begin(head: RequestHead): void {
@@ -305,7 +347,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       headers: head.headers,
       client: this.client,
       server: this.server,
-      extensions: head.httpVersion === '1.1' ? extensions11 : extensions10,
+      extensions: withTls(head.httpVersion === '1.1' ? extensions11 : extensions10, this.#tls),
     }, settings.rootPath, settings.state)
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue, trailers: head.trailers })
@@ -335,7 +377,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       client: this.client,
       server: this.server,
       subprotocols: upgrade.handshake.subprotocols,
-      extensions: extensionsWebSocket,
+      extensions: withTls(extensionsWebSocket, this.#tls),
     }, settings.rootPath, settings.state)
     const exchange = new WebSocketExchange(session, settings.exchange, settings.forwarded === null ? scope : settings.forwarded(scope))
     session.begin(exchange)
@@ -597,8 +639,9 @@ export class Http1Connection extends Timed implements HttpTransport {
   /** Ends the connection so that nobody takes what was written for whole. */
   #breakOff(): void {
     const { socket } = this
-    // A body that ends with the connection must not end properly. `resetAndDestroy` throws on all but TCP.
-    if (this.#headWritten && this.#framing === 'close' && this.#lingerUntil === 0 && socket.remoteAddress !== undefined) socket.resetAndDestroy()
+    // A body that ends with the connection must not end properly. `resetAndDestroy` throws on all but TCP; TLS shows a
+    // missing close_notify.
+    if (this.#headWritten && this.#framing === 'close' && this.#lingerUntil === 0 && socket.remoteAddress !== undefined && this.#tls === null) socket.resetAndDestroy()
     else socket.destroy()
   }
 
@@ -665,6 +708,10 @@ function joinedRuns(bytes: Buffer, runs: readonly number[]): Buffer {
   let at = 0
   for (let i = 0; i < runs.length; i += 2) at += bytes.copy(joined, at, runs[i], runs[i + 1])
   return joined
+}
+
+function withTls(extensions: Extensions, tls: TlsExtension | null): Extensions {
+  return tls === null ? extensions : { ...extensions, tls }
 }
 
 /** A copy of bytes in memory of its own, not in a pool that others share. */

@@ -1,4 +1,4 @@
-import { headerList, LazyHeaderList, type HeaderList, type HeaderPair } from '../../contract/headers.ts'
+import { LazyHeaderList, type HeaderPair } from '../../contract/headers.ts'
 
 /** The field lines of a message that a FieldParser has accepted, as Latin-1 text; made into pairs on first use. */
 export class FieldText extends LazyHeaderList {
@@ -12,11 +12,6 @@ export class FieldText extends LazyHeaderList {
     this.#text = text
     this.#start = start
     this.#host = host
-  }
-
-  /** The same fields without those of some names, given in lower case. */
-  without(names: ReadonlySet<string>): HeaderList {
-    return headerList([...this].filter(([name]) => !names.has(name)))
   }
 
   protected override read(): readonly HeaderPair[] {

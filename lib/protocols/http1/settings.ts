@@ -44,4 +44,9 @@ export interface Http1Settings {
 export interface Http1Owner {
   closed(connection: Http1Connection): void
   refused(connection: Http1Connection, refusal: Refusal): void
+  /**
+   * Takes over a connection that begins with the preface of HTTP/2, and with the bytes that have been read from it;
+   * null where that is not served.
+   */
+  readonly http2: ((connection: Http1Connection, bytes: Buffer) => void) | null
 }

@@ -31,3 +31,8 @@ export function shareReads(socket: Socket, onRead: OnRead): boolean {
   socket.resume()
   return true
 }
+
+/** Ends that for a socket whose handle somebody else is about to read from. */
+export function unshareReads(socket: Socket): void {
+  if (bufferKey !== undefined && callbackKey !== undefined) Object.assign(socket, { [bufferKey]: null, [callbackKey]: null })
+}

@@ -1,0 +1,286 @@
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
+import type { HeaderList } from '../../contract/headers.ts'
+import { forbiddenInTrailers } from '../../exchange/headers.ts'
+import type { HttpExchange } from '../../exchange/http.ts'
+import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import { Refusal } from '../refusal.ts'
+import { Timed } from '../timer-wheel.ts'
+import type { Http2Connection } from './connection.ts'
+import { FieldPairs } from './request.ts'
+import { joinedFields, responseFields } from './response-fields.ts'
+import type { Http2Settings } from './settings.ts'
+
+/** Parts of a body from this size on are written in slices: each that is taken shows that the client goes on. */
+const SLICE = 65536
+
+const streamKey: unique symbol = Symbol('tsgi.stream')
+
+interface KeyedStream extends ServerHttp2Stream {
+  [streamKey]?: Http2Stream
+}
+
+const plain: ServerStreamResponseOptions = {}
+const ending: ServerStreamResponseOptions = { endStream: true }
+const trailing: ServerStreamResponseOptions = { waitForTrailers: true }
+/** The same for responses without a `date`, or with one of the application's own; the types do not have `sendDate`. */
+const undated = [plain, ending, trailing].map((options) => ({ ...options, sendDate: false }))
+
+/** One request and its response: the transport of its exchange over a stream of node:http2. */
+export class Http2Stream extends Timed implements HttpTransport {
+  readonly #stream: ServerHttp2Stream
+  readonly #connection: Http2Connection
+  readonly #settings: Http2Settings
+  /** Null once nothing is to be told to it: while node:http2 winds the stream up, only that little is held. */
+  #exchange: HttpExchange | null = null
+  #head: ResponseHead | null = null
+  /** Whether the head may have trailers, and whether no body follows it; told by the head. */
+  #withTrailers = false
+  #bodyless = false
+  #responded = false
+  #watching = false
+  #ended = false
+  #flushing = false
+
+  // The request's body.
+  #bodyPending = false
+  #paused = false
+  #trailers: HeaderList | null = null
+
+  constructor(stream: ServerHttp2Stream, connection: Http2Connection, settings: Http2Settings) {
+    super()
+    this.#stream = stream
+    this.#connection = connection
+    this.#settings = settings
+    ;(stream as KeyedStream)[streamKey] = this
+    stream.on('error', onError)
+    stream.on('close', onClose)
+  }
+
+  /** Binds the stream to its exchange, which is about to run. */
+  begin(exchange: HttpExchange, body: boolean): void {
+    this.#exchange = exchange
+    this.#bodyPending = body
+    if (!body) return
+    const stream = this.#stream
+    stream.on('data', onData)
+    stream.on('trailers', onTrailers)
+    stream.on('end', onEnd)
+    this.#settings.wheel.set(this, this.#settings.timeouts.body)
+  }
+
+  /** The server stops. */
+  stop(): void {
+    this.#exchange?.stop()
+  }
+
+  /** The client has left, or the server gives up on it. */
+  destroy(): void {
+    this.#exchange?.gone()
+    this.#stream.close(constants.NGHTTP2_CANCEL)
+  }
+
+  // ---- called by the stream ----
+
+  data(chunk: Buffer): void {
+    this.#exchange?.body(chunk)
+    if (!this.#paused) this.#settings.wheel.set(this, this.#settings.timeouts.body)
+  }
+
+  trailers(raw: readonly string[]): void {
+    const all = new FieldPairs(raw, null)
+    const size = raw.reduce((sum, text) => sum + text.length + 2, 0)
+    if (all.length > this.#settings.fields || size > this.#settings.trailers) {
+      return this.#refuse(new Refusal(431, `trailers of more than ${this.#settings.trailers} bytes or ${this.#settings.fields} fields`))
+    }
+    this.#trailers = all.without(forbiddenInTrailers)
+  }
+
+  bodyEnd(): void {
+    this.#bodyPending = false
+    this.dueTurn = 0
+    this.#exchange?.ended(undefined, this.#trailers)
+  }
+
+  drained(): void {
+    if (!this.#bodyPending || this.#paused) this.dueTurn = 0
+    this.#flushing = false
+    this.#exchange?.drained()
+  }
+
+  closed(): void {
+    this.#settings.wheel.remove(this)
+    this.#exchange?.gone()
+    if (this.#flushing) this.#exchange?.drained()
+    this.#connection.streamClosed(this)
+  }
+
+  override expired(): void {
+    if (this.#stream.writableNeedDrain) return this.destroy()
+    if (this.#bodyPending) this.#refuse(new Refusal(408, `no part of the body for ${this.#settings.timeouts.body} seconds`))
+  }
+
+  /** Gives the request up: says why while nothing is said yet. */
+  #refuse(refusal: Refusal): void {
+    this.#exchange?.gone()
+    if (this.#responded) this.#stream.close(constants.NGHTTP2_CANCEL)
+    else this.#connection.refuse(this.#stream, refusal)
+  }
+
+  // ---- the transport of the exchange ----
+
+  inform(status: 100 | 103, headers: readonly string[]): void {
+    if (!this.#closed()) this.#stream.additionalHeaders({ ...responseFields(headers), ':status': status })
+  }
+
+  head(head: ResponseHead): void {
+    this.#head = head
+    this.#withTrailers = head.trailers
+    this.#bodyless = head.bodyless
+  }
+
+  write(chunk: Uint8Array | string): boolean {
+    if (this.#closed()) return true
+    this.#respond(false)
+    const room = chunk.length === 0 ? !this.#stream.writableNeedDrain : this.#put(chunk)
+    if (!room) this.#watchSending()
+    if (!this.#connection.stopping || this.#exchange?.streamsEvents !== true) return room
+    // An event stream that begins while the server stops.
+    this.#exchange.stop()
+    return true
+  }
+
+  end(chunk: Uint8Array | string, trailers: readonly string[] | null): boolean {
+    const flushed = this.#finish(chunk, trailers)
+    if (flushed) this.#exchange = null
+    return flushed
+  }
+
+  #finish(chunk: Uint8Array | string, trailers: readonly string[] | null): boolean {
+    this.#ended = true
+    if (this.#closed()) return true
+    const stream = this.#stream
+    const withTrailers = this.#withTrailers
+    if (withTrailers) stream.once('wantTrailers', () => sendTrailers(stream, trailers ?? []))
+    if (chunk.length === 0 || this.#bodyless) {
+      if (!this.#responded && !withTrailers) this.#respond(true)
+      else {
+        this.#respond(false)
+        stream.end()
+      }
+      this.#dropBody()
+      return true
+    }
+    this.#respond(false)
+    const copied = typeof chunk === 'string' || chunk.byteLength < stream.writableHighWaterMark
+    if (chunk.length < SLICE) {
+      stream.end(typeof chunk === 'string' || !copied ? chunk : Buffer.from(chunk))
+    } else {
+      this.#put(chunk)
+      stream.end()
+    }
+    if (stream.writableNeedDrain) this.#watchSending()
+    this.#dropBody()
+    if (copied) return true
+    this.#flushing = true
+    stream.once('finish', () => this.drained())
+    return false
+  }
+
+  abort(): void {
+    this.#ended = true
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  pause(): void {
+    this.#paused = true
+    if (!this.#stream.writableNeedDrain) this.dueTurn = 0
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#bodyPending && !this.#ended) this.#settings.wheel.set(this, this.#settings.timeouts.body)
+    this.#stream.resume()
+  }
+
+  // ---- writing ----
+
+  #closed(): boolean {
+    return this.#stream.destroyed || this.#stream.closed
+  }
+
+  #respond(last: boolean): void {
+    if (this.#responded) return
+    this.#responded = true
+    const head = this.#head as ResponseHead // the exchange gives it before the first write
+    this.#head = null
+    const fields = responseFields(head.headers)
+    fields[':status'] = head.status
+    if (head.contentLength !== null) fields['content-length'] = head.contentLength
+    const which = last ? 1 : head.trailers ? 2 : 0
+    const options = (head.dated || !this.#settings.date ? undated : dated)[which] as ServerStreamResponseOptions
+    try {
+      this.#stream.respond(fields, options)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+      this.#stream.respond(joinedFields(fields), options)
+    }
+  }
+
+  #put(chunk: Uint8Array | string): boolean {
+    const stream = this.#stream
+    if (chunk.length < SLICE) {
+      // A part that does not fill the stream is copied: `send` resolves at once, and then its bytes may be changed.
+      return stream.write(typeof chunk === 'string' || chunk.byteLength >= stream.writableHighWaterMark ? chunk : Buffer.from(chunk))
+    }
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    for (let at = 0; at < bytes.length; at += SLICE) stream.write(bytes.subarray(at, at + SLICE), () => this.#taken())
+    return !stream.writableNeedDrain
+  }
+
+  /** The client has taken a slice. */
+  #taken(): void {
+    if (this.#stream.writableNeedDrain) this.#watchSending()
+  }
+
+  /** The stream is full: `drained` follows, or the client takes nothing for too long. */
+  #watchSending(): void {
+    if (!this.#watching) this.#stream.on('drain', onDrain)
+    this.#watching = true
+    this.#settings.wheel.set(this, this.#settings.timeouts.send)
+  }
+
+  /** Nobody wants the rest of the request's body: the client is told to stop (RFC 9113 8.1). */
+  #dropBody(): void {
+    if (this.#bodyPending) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+}
+
+const dated = [plain, ending, trailing]
+
+function sendTrailers(stream: ServerHttp2Stream, flat: readonly string[]): void {
+  if (!stream.destroyed) stream.sendTrailers(responseFields(flat) as OutgoingHttpHeaders)
+}
+
+/** `close` follows. */
+function onError(): void {}
+
+function onClose(this: KeyedStream): void {
+  this[streamKey]?.closed()
+}
+
+function onDrain(this: KeyedStream): void {
+  this[streamKey]?.drained()
+}
+
+function onData(this: KeyedStream, chunk: Buffer): void {
+  this[streamKey]?.data(chunk)
+}
+
+function onTrailers(this: KeyedStream, _headers: unknown, _flags: number, raw: readonly string[]): void {
+  this[streamKey]?.trailers(raw)
+}
+
+function onEnd(this: KeyedStream): void {
+  this[streamKey]?.bodyEnd()
+}
