@@ -91,10 +91,63 @@ export class ListenFailed extends TsgiError {
   }
 }
 
+/** A certificate, a key or a list of authorities cannot be read or used. */
+export class TlsFailed extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_TLS', message, options)
+  }
+}
+
 /** The module of an application cannot be loaded, or does not export one. */
 export class LoadFailed extends TsgiError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_TSGI_LOAD', message, options)
+  }
+}
+
+/** An argument, a result or a context that cannot be cloned to another thread. */
+export class NotCloneable extends TsgiError {
+  /** Where it is: `arguments[0].user.save`. */
+  readonly path: string
+
+  constructor(path: string, found: unknown, options?: ErrorOptions) {
+    super('ERR_TSGI_NOT_CLONEABLE', `${path} cannot be cloned to another thread, expected plain data, found ${describe(found)}`, options)
+    this.path = path
+  }
+}
+
+/** All threads of a pool are busy, and as many calls wait as may. */
+export class ThreadQueueFull extends TsgiError {
+  constructor(limit: number) {
+    super('ERR_TSGI_THREAD_QUEUE_FULL', `all threads are busy and ${limit} calls wait already, expected fewer (option queueLimit)`)
+  }
+}
+
+/** A call of a function on a thread has taken longer than its limit. */
+export class ThreadTimeout extends TsgiError {
+  constructor(name: string, seconds: number) {
+    super('ERR_TSGI_THREAD_TIMEOUT', `${name} has not returned within ${seconds} seconds`)
+  }
+}
+
+/** The thread that ran the call has ended: by process.exit(), by an uncaught error (see `cause`), or out of memory. */
+export class ThreadDied extends TsgiError {
+  constructor(name: string, reason: string, options?: ErrorOptions) {
+    super('ERR_TSGI_THREAD_DIED', `the thread that ran ${name} has ended: ${reason}`, options)
+  }
+}
+
+/** The pool of threads has been closed. */
+export class PoolClosed extends TsgiError {
+  constructor() {
+    super('ERR_TSGI_POOL_CLOSED', 'the pool of threads has been closed')
+  }
+}
+
+/** A blocking call on the very event loop that would have to go on for it to end. */
+export class WouldDeadlock extends TsgiError {
+  constructor(name: string) {
+    super('ERR_TSGI_WOULD_DEADLOCK', `${name} cannot be waited for on the event loop that runs it: await it, or call it from a function that runs on a thread`)
   }
 }
 

@@ -12,9 +12,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   middleware: ['contract'],
   testing: ['exchange', 'contract'],
   protocols: ['exchange', 'contract'],
+  threads: ['contract'],
   server: ['protocols', 'exchange', 'contract', 'middleware'],
   supervisor: ['server', 'contract'],
-  cli: ['supervisor', 'server', 'exchange', 'contract'],
+  cli: ['supervisor', 'server', 'threads', 'exchange', 'contract'],
   'index.ts': ['server', 'exchange', 'contract'],
 }
 

@@ -1,0 +1,6 @@
+export { asyncToSync, type SyncForm } from './async-to-sync.ts'
+export { shareContext } from './context.ts'
+export type { ModuleRef } from './module.ts'
+export { onThreads, type OnThreads } from './on-threads.ts'
+export { ThreadPool, type ThreadPoolOptions, type ThreadPoolStats } from './pool.ts'
+export { syncToAsync, type AsyncForm, type SyncToAsyncOptions } from './sync-to-async.ts'

@@ -1,0 +1,142 @@
+/** What runs on a thread: calls that the loop sends, and between them, blocked, the wait for what they ask of it. */
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { currentContexts, withContexts } from './context.ts'
+import { notCloneable, packError, unpackError } from './crossing.ts'
+import { loadedFunction, loadFunction, loadFunctionNow } from './module.ts'
+import {
+  ABORT, ANSWER, ASK, CALL, DEFINE, DONE, OFFERED, TAKEN, WAKES, type Ask, type Call, type Done, type FunctionName, type ToThread,
+} from './protocol.ts'
+
+/** A call that this thread is in. */
+interface Running {
+  readonly id: number
+  aborted: { readonly error: unknown } | null
+}
+
+/** The thread's end of its port to the loop that owns it. */
+export class ThreadEnd {
+  readonly #port: MessagePort
+  readonly #words: Int32Array
+  readonly #functions: FunctionName[] = []
+  /** Calls that wait for the one that runs; none of them is beneath it. */
+  readonly #calls: Call[] = []
+  #busy = false
+  /** The calls that this thread is in, the innermost last. */
+  readonly #running: Running[] = []
+  /** Answers that came while an inner call was waiting for its own. */
+  readonly #answers = new Map<number, { readonly failed: boolean; readonly value: unknown }>()
+  #lastAsk = 0
+
+  constructor(port: MessagePort, words: Int32Array) {
+    this.#port = port
+    this.#words = words
+    port.on('message', (message: ToThread) => {
+      this.#take(message)
+      void this.#work()
+    })
+  }
+
+  /** Runs an async function on the loop and blocks until it has settled. */
+  ask({ href, name }: FunctionName, args: readonly unknown[]): unknown {
+    const id = ++this.#lastAsk
+    const running = this.#running.at(-1)
+    const ask: Ask = [ASK, id, href, name, args, currentContexts()]
+    try {
+      this.#port.postMessage(ask)
+    } catch (error) {
+      throw notCloneable(error, 'arguments', args)
+    }
+    for (;;) {
+      if (running?.aborted) throw running.aborted.error
+      const answer = this.#answers.get(id)
+      if (answer !== undefined) {
+        this.#answers.delete(id)
+        if (answer.failed) throw unpackError(answer.value)
+        return answer.value
+      }
+      // Looked at before the port is: what is sent after that changes it, and the wait ends at once.
+      const wakes = Atomics.load(this.#words, WAKES)
+      const received = receiveMessageOnPort(this.#port) as { readonly message: ToThread } | undefined
+      if (received === undefined) Atomics.wait(this.#words, WAKES, wakes)
+      else this.#take(received.message)
+    }
+  }
+
+  #take(message: ToThread): void {
+    switch (message[0]) {
+      case DEFINE:
+        this.#functions[message[1]] = { href: message[2], name: message[3] }
+        break
+      case CALL:
+        // The first rule of asgiref: a sync call beneath a parked one runs on its thread, which has nothing else to do.
+        if (message[3]) this.#runNow(message)
+        else this.#calls.push(message)
+        break
+      case ANSWER:
+        this.#answers.set(message[1], { failed: message[2], value: message[3] })
+        break
+      case ABORT: {
+        const call = this.#running.find(({ id }) => id === message[1])
+        if (call !== undefined) call.aborted = { error: unpackError(message[2]) }
+        break
+      }
+    }
+  }
+
+  /** Runs the calls that wait, each once its module has been loaded. */
+  async #work(): Promise<void> {
+    if (this.#busy) return
+    this.#busy = true
+    for (;;) {
+      const call = this.#calls.shift()
+      if (call === undefined) break
+      const slot = call[2]
+      if (Atomics.compareExchange(this.#words, slot, OFFERED, TAKEN) !== OFFERED) continue
+      const name = this.#functions[call[4]] as FunctionName // DEFINE came first
+      let run: Function | null = null
+      try {
+        run = loadedFunction(name) ?? await loadFunction(name)
+      } catch (error) {
+        this.#done(call[1], true, packError(error))
+      }
+      if (run !== null) this.#run(call, run)
+    }
+    this.#busy = false
+  }
+
+  #runNow(call: Call): void {
+    const name = this.#functions[call[4]] as FunctionName // DEFINE came first
+    let run: Function
+    try {
+      run = loadedFunction(name) ?? loadFunctionNow(name)
+    } catch (error) {
+      return this.#done(call[1], true, packError(error))
+    }
+    this.#run(call, run)
+  }
+
+  #run([, id, , , , args, contexts]: Call, run: Function): void {
+    this.#running.push({ id, aborted: null })
+    let failed = false
+    let value: unknown
+    try {
+      value = withContexts(contexts, () => run(...args) as unknown)
+    } catch (error) {
+      failed = true
+      value = packError(error)
+    }
+    this.#running.pop()
+    this.#done(id, failed, value)
+  }
+
+  #done(id: number, failed: boolean, value: unknown): void {
+    const done: Done = [DONE, id, failed, value]
+    try {
+      this.#port.postMessage(done)
+    } catch (error) {
+      const failure: Done = [DONE, id, true, packError(notCloneable(error, 'the result', value))]
+      this.#port.postMessage(failure)
+    }
+  }
+}
+

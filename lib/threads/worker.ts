@@ -1,0 +1,13 @@
+/** The entry of a pool's thread. */
+import { workerData } from 'node:worker_threads'
+import { setOwner } from './async-to-sync.ts'
+import { ThreadEnd } from './parked.ts'
+import type { ThreadData } from './start-thread.ts'
+import { writeAtOnce } from './write-all.ts'
+
+const { port, words, outputLocks, modules } = workerData as ThreadData
+
+writeAtOnce(outputLocks)
+// What cannot be loaded fails the call that names it.
+for (const module of modules) await import(module).catch(() => {})
+setOwner(new ThreadEnd(port, words))
