@@ -5,7 +5,7 @@ export interface Sender {
   flush(): void
 }
 
-const waiting: Sender[] = []
+let waiting: Sender[] = []
 let framedEvent: object | null = null
 let framedMessage: Uint8Array | string = ''
 let frame = ''
@@ -36,7 +36,7 @@ function flushAll(): void {
   framedEvent = null
   framedMessage = ''
   frame = ''
-  // Writing calls nobody back in the same turn, so none joins meanwhile.
-  for (const sender of waiting) sender.flush()
-  waiting.length = 0
+  const senders = waiting
+  waiting = []
+  for (const sender of senders) sender.flush()
 }

@@ -16,7 +16,7 @@ let stopping = false
 let done: () => void = () => {}
 
 function tell(answer: WebSocketAnswer): void {
-  process.send?.(answer)
+  process.send?.(answer, () => {})
 }
 
 /** The first failure is the last word. */
@@ -62,7 +62,7 @@ async function run(groups: readonly (() => void)[], seconds: number): Promise<nu
   let late: NodeJS.Timeout | undefined
   setTimeout(() => {
     stopping = true
-    late = setTimeout(() => fail(`messages are missing ${orders.patience} seconds later`), orders.patience * 1000)
+    late = setTimeout(() => fail(`messages of ${busy} out of ${groups.length} senders are missing ${orders.patience} seconds later`), orders.patience * 1000)
   }, seconds * 1000)
   busy = groups.length
   for (const start of groups) start()

@@ -21,6 +21,7 @@ const patterns: readonly Pattern[] = [
   { title: 'echo, 1 message in flight', pattern: 'echo', connections: CONNECTIONS, inFlight: 1 },
   { title: `echo, ${MANY} messages in flight`, pattern: 'echo', connections: CONNECTIONS, inFlight: MANY },
   { title: `broadcast to ${MEMBERS.toLocaleString('en')}`, pattern: 'broadcast', connections: MEMBERS, inFlight: 1 },
+  { title: `broadcast to ${MEMBERS.toLocaleString('en')}, ${MANY} messages in flight`, pattern: 'broadcast', connections: MEMBERS, inFlight: MANY },
 ]
 
 /** Short messages over WebSockets. */
