@@ -7,6 +7,7 @@ export { headerList, type HeaderList, type HeaderPair, type HeadersInput } from 
 export { messages } from './contract/messages.ts'
 export type * from './contract/scope.ts'
 export type { ExchangeObserver, ExchangeOutcome, ObservedExchange } from './exchange/observer.ts'
+export type { TlsContexts, TlsFiles } from './server/certificates.ts'
 export type { ModuleRef } from './server/load.ts'
 export type { LogLevel } from './server/log.ts'
 export type { ServerOptions } from './server/options.ts'

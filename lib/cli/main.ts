@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { InvalidOption, LifespanFailed, LoadFailed, TsgiError, UsageError } from '../contract/errors.ts'
+import { withInheritedSockets } from '../server/binds.ts'
 import { Log } from '../server/log.ts'
 import { completeOptions } from '../server/options.ts'
 import { Server } from '../server/server.ts'
-import { isReloadWorker, runReloadWorker } from '../supervisor/reload-worker.ts'
+import { onHangUp } from '../supervisor/hang-up.ts'
+import { isReloadWorker, reloadCertificates, runReloadWorker } from '../supervisor/reload-worker.ts'
 import { superviseReload } from '../supervisor/reload.ts'
 import { applicationRef, prepareFor } from './application-ref.ts'
 import { helpText } from './help.ts'
@@ -42,15 +44,19 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
   const named = line.application ?? defaultApplication
   if (named === undefined) throw new UsageError('no application: tsgi PATH[:EXPORT] [options]; --help tells more')
   const ref = applicationRef(named)
-  const complete = completeOptions(line.options)
+  const options = withInheritedSockets(line.options)
+  const complete = completeOptions(options)
   const log = new Log(complete.logLevel)
-  const server = new Server(ref, line.options)
-  const startLine = (url: string): void => log.info(`tsgi ${version()} serves ${named} on ${url} (Ctrl+C stops it)`)
+  const server = new Server(ref, options)
+  const startLine = (urls: readonly string[]): void => log.info(`tsgi ${version()} serves ${named} on ${urls.join(' and ')} (Ctrl+C stops it)`)
   const worker = isReloadWorker()
   if (line.reload && !worker) return superviseReload({ application: ref, options: complete, log, started: startLine })
   await prepareFor(ref)
   // Before the start: an application that starts for long, and whoever reads the start-up line, may be sent a signal.
-  if (!worker) stopOnSignals(server, complete.timeoutGracefulShutdown, log)
+  if (!worker) {
+    stopOnSignals(server, complete.timeoutGracefulShutdown, log)
+    if (complete.tlsCert !== undefined) onHangUp(() => reloadCertificates(server, log))
+  }
   try {
     if (worker) await runReloadWorker(server, log)
     else await server.start()
@@ -58,7 +64,8 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
     throw located(error, ref)
   }
   surviveStrayErrors(log)
-  if (!worker) startLine(server.url)
+  if (worker) return
+  startLine(server.urls)
 }
 
 /** An error that reaches nobody (a promise nobody awaits, a timer's callback) is logged; the requests of others go on. */

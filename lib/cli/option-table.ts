@@ -35,6 +35,8 @@ export const optionTable: readonly CommandOption[] = [
   option('Address', 'host', 'ADDRESS', 'listen on this address'),
   option('Address', 'port', 'PORT', 'listen on this port; 0 for one that the system picks'),
   option('Address', 'uds', 'PATH', 'listen on a unix socket instead'),
+  option('Address', 'fd', 'N', 'listen on an inherited socket instead'),
+  option('Address', 'bind', 'PLACE', 'listen here: http://HOST:PORT, https://HOST:PORT, unix:/PATH or fd://N'),
   option('Address', 'backlog', 'N', 'connections that may wait to be accepted'),
 
   option('Application', 'factory', '', 'the export makes the application: call it first'),
@@ -43,6 +45,15 @@ export const optionTable: readonly CommandOption[] = [
   option('Application', 'timeoutLifespanStartup', 'SECONDS', 'time that the application has to start'),
   option('Application', 'timeoutLifespanShutdown', 'SECONDS', 'time that the application has to shut down'),
   option('Application', 'rootPath', 'PATH', 'where the application is mounted, as in /api'),
+
+  option('TLS', 'tlsCert', 'FILE', 'the certificate and those that lead to its root, PEM; turns TLS on'),
+  option('TLS', 'tlsKey', 'FILE', 'its key, PEM; by default in the same file'),
+  option('TLS', 'tlsPassphrase', 'TEXT', 'what the key is encrypted with'),
+  option('TLS', 'tlsCa', 'FILE', "the authorities of clients' certificates, PEM"),
+  option('TLS', 'tlsMinVersion', 'VERSION', 'the lowest version: TLSv1.2 or TLSv1.3'),
+  option('TLS', 'tlsCiphers', 'LIST', 'the cipher suites, as OpenSSL lists them'),
+  option('TLS', 'tlsClientAuth', 'MODE', 'certificates of clients: none, optional or required'),
+  option('TLS', 'tlsHandshakeTimeout', 'SECONDS', 'from the start of a connection to the end of its handshake'),
 
   option('Proxies', 'proxyHeaders', '', 'believe Forwarded and X-Forwarded-* from trusted proxies'),
   option('Proxies', 'forwardedAllowIps', 'ADDRESS', 'a proxy to trust: address, CIDR block, or * for all'),
@@ -66,6 +77,12 @@ export const optionTable: readonly CommandOption[] = [
   option('Size limits', 'limitRequestLine', 'BYTES', 'of a request line; more is answered 414'),
   option('Size limits', 'limitTrailers', 'BYTES', "of a request's trailers; more is answered 431"),
   option('Size limits', 'limitRequests', 'N', 'requests after which a connection closes'),
+
+  option('HTTP/2', 'http2', '', 'speak HTTP/2 too'),
+  option('HTTP/2', 'h2MaxStreams', 'N', 'streams that a client may have open'),
+  option('HTTP/2', 'h2MaxHeaderList', 'BYTES', "of a request's header list"),
+  option('HTTP/2', 'h2MaxResets', 'N', 'streams that a client may reset in a second, beyond a first 1000'),
+  option('HTTP/2', 'h2IdleTimeout', 'SECONDS', 'that a connection may be without an open stream'),
 
   option('WebSocket', 'wsMaxSize', 'BYTES', 'of a message; a longer one closes with 1009'),
   option('WebSocket', 'wsMaxQueue', 'N', 'messages that may wait for the application before the client is held back'),

@@ -86,7 +86,7 @@ function suggestion(name: string): string {
   let least = Math.max(2, Math.floor(name.length / 3)) + 1
   for (const flag of byFlag.keys()) {
     const d = flag.startsWith(name) && name.length > 2 ? 1 : distance(name, flag)
-    if (d < least) {
+    if (d < least && d < flag.length) {
       least = d
       best = flag
     }

@@ -1,5 +1,7 @@
 import { InvalidOption } from '../contract/errors.ts'
 import type { ExchangeObserver } from '../exchange/observer.ts'
+import type { TlsContexts } from './certificates.ts'
+import { checkCombinations } from './check-options.ts'
 import type { LogLevel } from './log.ts'
 
 /** The options of `serve` and `Server`. Durations are in seconds, sizes in bytes; 0 turns a limit off. */
@@ -10,12 +12,47 @@ export interface ServerOptions {
   readonly port?: number
   /** The path of a unix socket to listen on, in place of host and port. */
   readonly uds?: string
+  /** An inherited socket to listen on, by its number: TCP or unix, in place of host and port. */
+  readonly fd?: number
+  /**
+   * All places to listen at, in place of host, port, uds and fd: `http://HOST:PORT`, `https://HOST:PORT`, `unix:/PATH`,
+   * `fd://N`. Default: none.
+   */
+  readonly bind?: readonly string[]
   /** Connections that may wait to be accepted. Default: 2048. */
   readonly backlog?: number
   /** Where the application is mounted, as in `/api`; prepended to `path` and `rawPath`. Default: empty. */
   readonly rootPath?: string
   /** Whether the application has a lifespan: `on`, `off`, or `auto` to serve one that throws without. Default: `auto`. */
   readonly lifespan?: 'auto' | 'on' | 'off'
+  /** The file of the server's certificate and those that lead to its root, PEM. Host and port are then served over TLS. */
+  readonly tlsCert?: string
+  /** The file of the key of `tlsCert`, PEM. Default: the same file. */
+  readonly tlsKey?: string
+  /** What `tlsKey` is encrypted with. */
+  readonly tlsPassphrase?: string
+  /** The file of the authorities that clients' certificates must come from, PEM. */
+  readonly tlsCa?: string
+  /** The lowest version of TLS: `TLSv1.2` or `TLSv1.3`. Default: `TLSv1.2`. */
+  readonly tlsMinVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** The cipher suites, as OpenSSL lists them. Default: those of Node. */
+  readonly tlsCiphers?: string
+  /** Whether clients must have a certificate that `tlsCa` vouches for: `none`, `optional`, `required`. Default: `none`. */
+  readonly tlsClientAuth?: 'none' | 'optional' | 'required'
+  /** Time from the start of a connection to the end of its TLS handshake. Default: 10. */
+  readonly tlsHandshakeTimeout?: number
+  /** Certificates for other names than that of `tlsCert`. Default: none. Not an option of the command. */
+  readonly tlsContexts?: TlsContexts
+  /** Whether to speak HTTP/2 too. Default: true. */
+  readonly http2?: boolean
+  /** Streams that an HTTP/2 client may have open. Default: 128. */
+  readonly h2MaxStreams?: number
+  /** Bytes of the header list of an HTTP/2 request. Default: 65536. */
+  readonly h2MaxHeaderList?: number
+  /** Streams that an HTTP/2 client may reset in a second, beyond a first 1000. Default: 33. */
+  readonly h2MaxResets?: number
+  /** Time that an HTTP/2 connection may be without an open stream. Default: 65. */
+  readonly h2IdleTimeout?: number
   /** Time that the application has to start. Default: 60. */
   readonly timeoutLifespanStartup?: number
   /** Time that the application has to shut down. Default: 60. */
@@ -75,7 +112,7 @@ export interface ServerOptions {
 }
 
 /** The options that the command has too: all that are plain data. */
-export type OptionKey = Exclude<keyof ServerOptions, 'observer'>
+export type OptionKey = Exclude<keyof ServerOptions, 'observer' | 'tlsContexts'>
 
 /** What values an option takes. */
 export type OptionKind =
@@ -95,9 +132,24 @@ export const optionKinds: Readonly<Record<OptionKey, OptionKind>> = {
   host: { type: 'string' },
   port: { type: 'integer', min: 0, max: 65535 },
   uds: { type: 'string' },
+  fd: { type: 'integer', min: 0, max: 2 ** 31 - 1 },
+  bind: { type: 'list' },
   backlog: { type: 'integer', min: 1, max: 2 ** 31 - 1 },
   rootPath: { type: 'string' },
   lifespan: { type: 'choice', choices: ['auto', 'on', 'off'] },
+  tlsCert: { type: 'string' },
+  tlsKey: { type: 'string' },
+  tlsPassphrase: { type: 'string' },
+  tlsCa: { type: 'string' },
+  tlsMinVersion: { type: 'choice', choices: ['TLSv1.2', 'TLSv1.3'] },
+  tlsCiphers: { type: 'string' },
+  tlsClientAuth: { type: 'choice', choices: ['none', 'optional', 'required'] },
+  tlsHandshakeTimeout: seconds,
+  http2: { type: 'boolean' },
+  h2MaxStreams: count,
+  h2MaxHeaderList: bytes,
+  h2MaxResets: count,
+  h2IdleTimeout: seconds,
   timeoutLifespanStartup: seconds,
   timeoutLifespanShutdown: seconds,
   timeoutHead: seconds,
@@ -127,16 +179,27 @@ export const optionKinds: Readonly<Record<OptionKey, OptionKind>> = {
   forwardedAllowIps: { type: 'list' },
 }
 
+/** The options that have no default. */
+type Bare = 'uds' | 'fd' | 'serverHeader' | 'observer' | 'tlsCert' | 'tlsKey' | 'tlsPassphrase' | 'tlsCa' | 'tlsCiphers' | 'tlsContexts'
+
 /** The options with a default have a value. */
-export type CompleteOptions = Required<Omit<ServerOptions, 'uds' | 'serverHeader' | 'observer'>>
-  & Pick<ServerOptions, 'uds' | 'serverHeader' | 'observer'>
+export type CompleteOptions = Required<Omit<ServerOptions, Bare>> & Pick<ServerOptions, Bare>
 
 export const optionDefaults: CompleteOptions = {
   host: '127.0.0.1',
   port: 8000,
+  bind: [],
   backlog: 2048,
   rootPath: '',
   lifespan: 'auto',
+  tlsMinVersion: 'TLSv1.2',
+  tlsClientAuth: 'none',
+  tlsHandshakeTimeout: 10,
+  http2: true,
+  h2MaxStreams: 128,
+  h2MaxHeaderList: 65536,
+  h2MaxResets: 33,
+  h2IdleTimeout: 65,
   timeoutLifespanStartup: 60,
   timeoutLifespanShutdown: 60,
   timeoutHead: 10,
@@ -170,33 +233,15 @@ export function completeOptions(options: ServerOptions): CompleteOptions {
   const complete: Record<string, unknown> = { ...optionDefaults }
   for (const [key, value] of Object.entries(options)) {
     if (value === undefined) continue
-    if (key !== 'observer') {
+    if (key !== 'observer' && key !== 'tlsContexts') {
       if (!isOptionKey(key)) throw new InvalidOption(key, 'an option of serve()', value)
       checkKind(key, optionKinds[key], value)
     }
     complete[key] = value
   }
   const checked = complete as unknown as CompleteOptions
-  if (options.uds !== undefined && (options.host !== undefined || options.port !== undefined)) {
-    throw new InvalidOption('uds', 'the only address: it excludes host and port', options.uds)
-  }
-  for (const key of ['host', 'uds'] as const) {
-    // An empty host would mean every address of the machine.
-    if (checked[key] === '') throw new InvalidOption(key, key === 'host' ? 'an address' : 'a path', '')
-  }
-  const { rootPath } = checked
-  if (rootPath !== '' && !/^(?:\/[!-"$-.0->@-~]+)+$/.test(rootPath)) {
-    throw new InvalidOption('rootPath', 'empty, or a path in ASCII that begins with / and does not end with one', rootPath)
-  }
-  for (const origin of checked.wsOrigins) {
-    if (!isOrigin(origin)) throw new InvalidOption('wsOrigins', 'origins such as https://example.com, without a path', origin)
-  }
+  checkCombinations(options, checked)
   return checked
-}
-
-/** Whether a browser could send this text as `origin` (RFC 6454 6.1), but for the case of its letters. */
-function isOrigin(text: string): boolean {
-  return text === 'null' || (URL.canParse(text) && (new URL(text).origin === text.toLowerCase() || /^[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+$/i.test(text)))
 }
 
 function isOptionKey(key: string): key is OptionKey {

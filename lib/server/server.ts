@@ -1,22 +1,31 @@
-import type { Server as Listener, Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import type { Application } from '../contract/application.ts'
-import { InvalidOption } from '../contract/errors.ts'
-import type { Address, WebSocketScope } from '../contract/scope.ts'
-import { checkHeaders } from '../exchange/headers.ts'
+import type { Address, TlsExtension, WebSocketScope } from '../contract/scope.ts'
 import { LifespanExchange } from '../exchange/lifespan.ts'
-import { forwardedScope } from '../middleware/proxy-headers.ts'
 import { Http1Connection } from '../protocols/http1/connection.ts'
+import { Http2Connection } from '../protocols/http2/connection.ts'
 import type { Refusal } from '../protocols/refusal.ts'
-import type { Http1Settings } from '../protocols/http1/settings.ts'
 import { TimerWheel } from '../protocols/timer-wheel.ts'
-import { addressOf, listen, logAcceptErrors, socketAddress, urlOf } from './listen.ts'
+import { bindsOf } from './binds.ts'
+import { CertificateWatch } from './certificate-watch.ts'
+import { certificateFiles, loadCertificates, type Certificates } from './certificates.ts'
+import { listenAll, logAcceptErrors, socketAddress, type Door, type Port } from './listen.ts'
 import { loadApplication, type ModuleRef } from './load.ts'
 import { Log } from './log.ts'
 import { completeOptions, type CompleteOptions, type ServerOptions } from './options.ts'
 import { refusalLine, ServerObserver } from './server-observer.ts'
+import { defaultHeaders, portSettings, type PortSettings } from './settings.ts'
+import { TlsPort, type Handshake } from './tls-port.ts'
 
 /** Seconds that applications have to return once their clients have been cut off. */
 const LAST_GRACE = 1
+
+/** A connection in any of its states. */
+interface Connection {
+  stop(): void
+  destroy(): void
+}
 
 /** Starts a server; resolves once it accepts connections. Installs no signal handlers. Errors: see `Server#start`. */
 export function serve(app: Application | ModuleRef, options?: ServerOptions): Promise<Server> {
@@ -34,10 +43,11 @@ export class Server implements AsyncDisposable {
   readonly #observer: ServerObserver
   readonly #wheel = new TimerWheel()
   readonly #lifespan: LifespanExchange
-  readonly #connections = new Set<Http1Connection>()
-  #listener: Listener | null = null
-  #settings: Http1Settings | null = null
-  #addresses: readonly Address[] = []
+  readonly #connections = new Set<Connection>()
+  #ports: readonly Port[] = []
+  #settings: { readonly http: PortSettings; readonly https: PortSettings } | null = null
+  #tls: TlsPort | null = null
+  #watch: CertificateWatch | null = null
   #starting: Promise<this> | null = null
   #closing: Promise<void> | null = null
   #settleClosed: { resolve: () => void; reject: (error: unknown) => void }
@@ -66,18 +76,22 @@ export class Server implements AsyncDisposable {
     })
     this.closed.catch(() => {})
     this.#settleClosed = { resolve, reject }
-    this.#checkHeaders()
+    defaultHeaders(complete)
   }
 
-  /** Where the server listens, as a URL with the real port: `http://127.0.0.1:8000` or `unix:/run/app.sock`. */
+  /** Where the server listens, as a URL with the real port: `http://127.0.0.1:8000` or `unix:/run/app.sock`. The first of `urls`. */
   get url(): string {
-    const [first] = this.#addresses
-    return first === undefined ? '' : urlOf(first)
+    return this.urls[0] ?? ''
   }
 
-  /** Where the server listens; empty before it does. */
+  /** All places where the server listens, in the order of `bind`; empty before it does. */
+  get urls(): readonly string[] {
+    return this.#ports.map(({ url }) => url)
+  }
+
+  /** The same as addresses. */
   get addresses(): readonly Address[] {
-    return this.#addresses
+    return this.#ports.map(({ address }) => address)
   }
 
   /** Requests whose application has not returned. */
@@ -86,8 +100,9 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Starts the application, then listens. Throws `LoadFailed` when the module cannot be loaded, `LifespanFailed` when
-   * the application does not start, `ListenFailed` when the address cannot be had (the application is shut down first).
+   * Starts the application, then listens. Throws `TlsFailed` when a certificate cannot be used, `LoadFailed` when the
+   * module cannot be loaded, `LifespanFailed` when the application does not start, `ListenFailed` when an address cannot
+   * be had (the application is shut down first).
    * With `listen: false` connections come through `accept` only.
    */
   start(how: { readonly listen?: boolean } = {}): Promise<this> {
@@ -97,40 +112,117 @@ export class Server implements AsyncDisposable {
   }
 
   async #start(listening: boolean): Promise<this> {
-    const app = this.#app instanceof URL ? await loadApplication(this.#app, this.#options.factory) : this.#app
-    const settings = this.#settingsFor(app)
+    const options = this.#options
+    const certificates = loadCertificates(options)
+    const app = this.#app instanceof URL ? await loadApplication(this.#app, options.factory) : this.#app
+    const settings = portSettings(options, {
+      app,
+      observer: this.#observer,
+      wheel: this.#wheel,
+      state: this.#lifespan.state,
+      webSocketFailed: (scope, code, reason) => this.#webSocketFailed(scope, code, reason),
+      http1Owner: {
+        closed: (connection) => this.#remove(connection),
+        refused: (connection, refusal) => this.#refused(connection, refusal),
+        http2: options.http2 ? (connection, bytes) => this.#switchToHttp2(connection, bytes) : null,
+      },
+      http2Owner: {
+        closed: (connection) => this.#remove(connection),
+        refused: (connection, refusal) => this.#refused(connection, refusal),
+      },
+    })
     await this.#lifespan.startup(app)
     this.#settings = settings
+    if (certificates !== null) this.#startTls(certificates)
     if (!listening) return this
     try {
-      this.#listener = await listen(this.#options, (socket) => this.accept(socket))
+      this.#ports = await listenAll(bindsOf(options), options.backlog, (socket, door) => this.accept(socket, door))
     } catch (error) {
+      this.#watch?.stop()
       await this.#lifespan.shutdown()
       throw error
     }
-    logAcceptErrors(this.#listener, this.#log)
-    this.#addresses = [addressOf(this.#listener)]
+    for (const { listener } of this.#ports) logAcceptErrors(listener, this.#log)
     return this
   }
 
-  /** Serves a connection that somebody else has accepted. */
-  accept(socket: Socket): void {
+  /** Serves a connection that was accepted at such a port. */
+  accept(socket: Socket, door: Door): void {
     const settings = this.#settings
-    if (settings === null) {
+    const tcp = door.path === null
+    const client = tcp ? socketAddress(socket.remoteAddress, socket.remotePort) : null
+    // A TCP client that is gone already has no address, and must not pass for one on a unix socket.
+    if (settings === null || (tcp && client === null)) {
       socket.destroy()
       return
     }
-    const { uds } = this.#options
-    const client = uds === undefined ? socketAddress(socket.remoteAddress, socket.remotePort) : null
-    const connection = new Http1Connection(socket, settings, client, this.#serverAddress(socket))
+    const server = this.#serverAddress(socket, door)
+    if (!door.https) this.#add(new Http1Connection(socket, settings.http.http1, client, server, null))
+    else if (this.#tls !== null && client !== null) this.#add(this.#tls.accept(socket, client, server))
+    else socket.destroy()
+  }
+
+  #startTls(certificates: Certificates): void {
+    const { http2, tlsClientAuth, tlsHandshakeTimeout } = this.#options
+    for (const warning of certificates.warnings) this.#log.warn(warning)
+    this.#tls = new TlsPort({
+      protocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+      clientAuth: tlsClientAuth,
+      timeout: tlsHandshakeTimeout,
+      wheel: this.#wheel,
+      log: this.#log,
+      secured: (handshake, socket, tls) => this.#secured(handshake, socket, tls),
+      closed: (handshake) => this.#remove(handshake),
+    }, certificates)
+    this.#watch = new CertificateWatch(certificateFiles(this.#options), () => this.#reloadCertificates(false), (error) => this.#log.error(keptText(error)))
+  }
+
+  #secured({ client, server }: Handshake, socket: TLSSocket, tls: TlsExtension): void {
+    const settings = this.#settings?.https
+    if (settings === undefined) return
+    if (socket.alpnProtocol === 'h2') this.#add(new Http2Connection(socket, settings.http2, client, server, tls))
+    else this.#add(new Http1Connection(socket, settings.http1, client, server, tls))
+  }
+
+  #switchToHttp2(connection: Http1Connection, bytes: Buffer): void {
+    const { socket, client, server } = connection
+    const settings = this.#settings?.http.http2
+    if (settings === undefined) return
+    socket.unshift(bytes)
+    this.#add(new Http2Connection(socket, settings, client, server, null))
+    this.#remove(connection)
+  }
+
+  /**
+   * Reads the certificates again. New connections get them, those that are open keep theirs. Throws `TlsFailed` when one
+   * cannot be used: all stay as they were. Without TLS it does nothing. The server does it by itself when a file changes.
+   */
+  reloadCertificates(): void {
+    this.#reloadCertificates(true)
+  }
+
+  #reloadCertificates(asked: boolean): void {
+    const tls = this.#tls
+    const certificates = loadCertificates(this.#options)
+    if (tls === null || certificates === null || (!asked && certificates.digest === tls.certificates.digest)) return
+    tls.use(certificates)
+    for (const warning of certificates.warnings) this.#log.warn(warning)
+    this.#log.info('certificates read again')
+  }
+
+  #add(connection: Connection): void {
     this.#connections.add(connection)
     if (this.#closing !== null) connection.stop()
   }
 
+  #remove(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#emptied?.()
+  }
+
   /** The address that a client has connected to; connections to the same one share it. */
-  #serverAddress(socket: Socket): Address | null {
-    const { uds } = this.#options
-    const address: Address | null = uds === undefined ? socketAddress(socket.localAddress, socket.localPort) : [uds, null]
+  #serverAddress(socket: Socket, { path }: Door): Address | null {
+    const address: Address | null = path === null ? socketAddress(socket.localAddress, socket.localPort) : path === '' ? null : [path, null]
     const last = this.#lastServerAddress
     if (address?.[0] === last?.[0] && address?.[1] === last?.[1]) return last
     this.#lastServerAddress = address
@@ -160,7 +252,8 @@ export class Server implements AsyncDisposable {
     for (const connection of this.#connections) connection.stop()
     // Closing a listener resets the connections that wait to be accepted: take those first.
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
-    this.#listener?.close()
+    for (const { listener } of this.#ports) listener.close()
+    this.#watch?.stop()
     const stopped = Promise.all([
       new Promise<void>((resolve) => {
         this.#emptied = resolve
@@ -184,69 +277,18 @@ export class Server implements AsyncDisposable {
     })
   }
 
-  #settingsFor(app: Application): Http1Settings {
-    const options = this.#options
-    const origins = options.wsOrigins.map((origin) => origin.toLowerCase())
-    const noLimit = (limit: number): number => (limit === 0 ? Infinity : limit)
-    return {
-      app,
-      exchange: { observer: this.#observer, defaultHeaders: this.#checkHeaders(), debug: false, messageQueue: noLimit(options.wsMaxQueue) },
-      wheel: this.#wheel,
-      timeouts: {
-        head: options.timeoutHead,
-        body: options.timeoutBody,
-        send: options.timeoutSend,
-        keepAlive: options.timeoutKeepAlive,
-        halfClose: options.timeoutHalfClose,
-      },
-      parsers: [],
-      head: { head: noLimit(options.limitHead), requestLine: noLimit(options.limitRequestLine), fields: noLimit(options.limitHeaders) },
-      chunked: { trailers: noLimit(options.limitTrailers), fields: noLimit(options.limitHeaders) },
-      requests: noLimit(options.limitRequests),
-      scheme: 'http',
-      rootPath: options.rootPath,
-      state: this.#lifespan.state,
-      date: options.dateHeader,
-      forwarded: options.proxyHeaders ? forwardedScope(options.forwardedAllowIps) : null,
-      webSocket: {
-        wheel: this.#wheel,
-        maxSize: noLimit(options.wsMaxSize),
-        pingInterval: options.wsPingInterval,
-        pingTimeout: options.wsPingTimeout,
-        deflate: options.wsPerMessageDeflate,
-        origins: origins.length === 0 ? null : new Set(origins),
-        failed: (scope, code, reason) => this.#webSocketFailed(scope, code, reason),
-      },
-      owner: {
-        closed: (connection) => {
-          this.#connections.delete(connection)
-          if (this.#connections.size === 0) this.#emptied?.()
-        },
-        refused: (connection, refusal) => this.#refused(connection, refusal),
-        http2: null,
-      },
-    }
-  }
-
-  #refused(connection: Http1Connection, { status, reason }: Refusal): void {
+  #refused(connection: { readonly client: Address | null }, { status, reason }: Refusal): void {
     if (this.#options.accessLog && this.#log.has('info')) this.#log.access(refusalLine(connection.client?.[0] ?? '-', status, reason))
   }
 
   #webSocketFailed(scope: WebSocketScope, code: number, reason: string): void {
     this.#log.debug(`${scope.client?.[0] ?? '-'} WebSocket ${scope.rawPath} failed, ${code}: ${reason}`)
   }
+}
 
-  /** The default headers, names and values in turn. */
-  #checkHeaders(): string[] {
-    const { header, serverHeader } = this.#options
-    const flat = header.flatMap((line) => {
-      const colon = line.indexOf(':')
-      if (colon < 1) throw new InvalidOption('header', 'of the form Name: value', line)
-      return checked('header', 'a valid header field', line, [line.slice(0, colon), line.slice(colon + 1)])
-    })
-    if (serverHeader !== undefined) flat.push(...checked('serverHeader', 'a valid field value', serverHeader, ['server', serverHeader]))
-    return flat
-  }
+/** The error line of a reload that was refused. */
+export function keptText(error: unknown): string {
+  return `${error instanceof Error ? error.message : String(error)}; the certificates stay as they were`
 }
 
 /** Waits for a promise at most so many seconds, 0 for no limit; tells whether it was in time. */
@@ -262,13 +304,4 @@ async function within(promise: Promise<unknown>, seconds: number): Promise<boole
   const inTime = await Promise.race([promise.then(() => true), late])
   clearTimeout(timer)
   return inTime
-}
-
-/** A field as the wire has it; throws `InvalidOption` in the name of the option that gave it. */
-function checked(option: string, expected: string, found: string, pair: [string, string]): string[] {
-  try {
-    return checkHeaders('header', [pair]).flat
-  } catch {
-    throw new InvalidOption(option, expected, found)
-  }
 }

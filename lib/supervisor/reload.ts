@@ -2,10 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { dirname, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addressOf, listen, logAcceptErrors, urlOf } from '../server/listen.ts'
+import { bindsOf } from '../server/binds.ts'
+import { loadCertificates } from '../server/certificates.ts'
+import { listenAll, logAcceptErrors, type Door } from '../server/listen.ts'
 import type { ModuleRef } from '../server/load.ts'
 import type { Log } from '../server/log.ts'
 import type { CompleteOptions } from '../server/options.ts'
+import { onHangUp } from './hang-up.ts'
 import { WORKER_VARIABLE, type FromWorker, type ToWorker } from './reload-worker.ts'
 import { onStopSignals } from './stop-signals.ts'
 import { watchSources } from './watch.ts'
@@ -19,8 +22,8 @@ export interface ReloadSettings {
   readonly application: ModuleRef
   readonly options: CompleteOptions
   readonly log: Log
-  /** Hears of the URL once the first worker serves. */
-  started(url: string): void
+  /** Hears of the URLs once the first worker serves. */
+  started(urls: readonly string[]): void
 }
 
 /**
@@ -28,20 +31,21 @@ export interface ReloadSettings {
  * connections and hands them over; while there is no worker they wait, so none is refused. Ends with the process.
  */
 export async function superviseReload({ application, options, log, started }: ReloadSettings): Promise<void> {
-  const waiting: Socket[] = []
+  const waiting: (readonly [Socket, Door])[] = []
   let worker: ChildProcess | null = null
   let ready = false
   let restart = false
   let stopping = false
   let announced = false
 
-  const listener = await listen(options, (socket) => {
+  // A certificate that cannot be used ends the command here as it does without reload.
+  loadCertificates(options)
+  const ports = await listenAll(bindsOf(options), options.backlog, (socket, door) => {
     socket.on('error', () => {})
-    waiting.push(socket)
+    waiting.push([socket, door])
     handOver()
   }, true)
-  const url = urlOf(addressOf(listener))
-  logAcceptErrors(listener, log)
+  for (const { listener } of ports) logAcceptErrors(listener, log)
 
   function tell(message: ToWorker, socket?: Socket): void {
     if (worker?.connected === true) worker.send(message, socket, { keepOpen: false }, () => {})
@@ -49,7 +53,7 @@ export async function superviseReload({ application, options, log, started }: Re
 
   function handOver(): void {
     if (!ready) return
-    for (const socket of waiting.splice(0)) if (!socket.destroyed) tell({ type: 'connection' }, socket)
+    for (const [socket, door] of waiting.splice(0)) if (!socket.destroyed) tell({ type: 'connection', door }, socket)
   }
 
   function startWorker(): void {
@@ -61,7 +65,7 @@ export async function superviseReload({ application, options, log, started }: Re
     child.on('message', (message: FromWorker) => {
       if (message.type !== 'ready' || restart) return
       ready = true
-      if (!announced) started(url)
+      if (!announced) started(ports.map(({ url }) => url))
       announced = true
       handOver()
     })
@@ -98,11 +102,12 @@ export async function superviseReload({ application, options, log, started }: Re
     setTimeout(() => old.kill('SIGKILL'), (RELOAD_GRACE + 3) * 1000).unref()
   })
 
+  if (options.tlsCert !== undefined) onHangUp(() => tell({ type: 'certificates' }))
   onStopSignals(
     () => {
       stopping = true
-      listener.close()
-      for (const socket of waiting) socket.destroy()
+      for (const { listener } of ports) listener.close()
+      for (const [socket] of waiting) socket.destroy()
       if (worker === null) process.exit(0)
       log.info('stopping')
       tell({ type: 'stop', timeout: options.timeoutGracefulShutdown })

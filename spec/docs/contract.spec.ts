@@ -1,5 +1,6 @@
 /** The tables of the documents that people wrote by hand agree with the types and with what the server does. */
 import { readFileSync } from 'node:fs'
+import { connect } from 'node:http2'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { serve, type Application } from '../../lib/index.ts'
@@ -53,7 +54,7 @@ test('every scope is written down with every key', () => {
     [http, 'The HTTP scope', scopeKeys('HttpScope')],
     [lifespan, 'The lifespan scope', scopeKeys('LifespanScope')],
     [websocket, 'The WebSocket scope', scopeKeys('WebSocketScope')],
-    [extensions, 'The `tls` extension', scopeKeys('TlsExtension')],
+    [extensions, '`tls`', scopeKeys('TlsExtension')],
   ]
   for (const [page, heading, keys] of rows) {
     assert.ok(keys.length > 2, heading)
@@ -94,6 +95,7 @@ test('the extensions are offered where the table says so', async (t) => {
     socket.socket.end()
   }
   const ways: readonly (() => Promise<unknown>)[] = [
+    () => overHttp2(server.url),
     async () => {
       await raw('GET / HTTP/1.1\r\nConnection: close')
       await raw('GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket')
@@ -106,15 +108,24 @@ test('the extensions are offered where the table says so', async (t) => {
   ]
 
   const [offered, later] = tables(document('spec/extensions.md'))
-  assert.equal(offered?.columns, ['extension', 'HTTP/1.1', 'HTTP/1.0', 'test client'])
+  assert.equal(offered?.columns, ['extension', 'HTTP/2', 'HTTP/1.1', 'HTTP/1.0', 'test client'])
   for (const [index, way] of ways.entries()) {
     offers = []
     await way()
     const said = offered?.rows.filter((row) => row[index + 1] === 'yes').map(([name = '']) => codeSpans(name)[0])
     assert.equal(offers.sort(), said?.sort(), offered?.columns[index + 1])
   }
-  const all = [...offered?.rows ?? [], ...later?.rows ?? []].map(([name = '']) => codeSpans(name)[0])
+  const all = [...offered?.rows ?? [], ...later?.rows ?? []].map(([name = '']) => codeSpans(name)[0]).concat('tls')
   assert.equal(all.sort(), scopeKeys('Extensions').map(({ name }) => name).sort())
 })
+
+/** One request over HTTP/2 with prior knowledge. */
+function overHttp2(url: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const session = connect(url)
+    session.on('error', reject)
+    session.request({ ':path': '/' }).on('end', () => session.close(resolve)).resume().end()
+  })
+}
 
 test.run()

@@ -250,6 +250,21 @@ test('options.md: the options reach the server', async (t) => {
   assert.is(await response.text(), 'Hello, world!\n')
 })
 
+test('tls.md: several names are options, and an application knows its client by name', async (t) => {
+  run.add('tls/names/server.ts')
+  const { start } = await examples.load('tls/names/server.ts') as { readonly start: () => Promise<Server> }
+  await rejects(start(), { code: 'ERR_TSGI_TLS', message: 'cannot read the certificate /etc/tls/example.com.pem: no such file' })
+  const response = await (await open(t, 'tls/client/app.ts')).fetch('/')
+  assert.equal([response.status, await response.text()], [403, 'who are you?\n'])
+  const plain = await new Promise<HttpScope>((resolve) => {
+    void testClient(async (scope) => void (scope.type === 'http' && resolve(scope)), { raiseApplicationErrors: false }).then((client) => client.fetch('/'))
+  })
+  const scope: HttpScope = { ...plain, extensions: { tls: { serverCert: null, clientCertChain: ['…'], clientCertName: 'CN=ann', clientCertError: null, tlsVersion: 0x0304, cipherSuite: 0x1301 } } }
+  const sent: unknown[] = []
+  await (await examples.application('tls/client/app.ts'))(scope, () => new Promise(() => {}), async (event) => void sent.push(event))
+  assert.equal(sent.map((event) => (event as { status?: number; body?: string }).status ?? (event as { body?: string }).body), [200, 'hello, CN=ann\n'])
+})
+
 test('no example is left out', () => {
   assert.equal(examples.labels.filter((label) => !run.has(label)), [])
 })

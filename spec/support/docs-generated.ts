@@ -32,6 +32,7 @@ export const generators: Readonly<Record<string, () => string>> = {
   'http-order': () => orderTable(httpStates, httpOrder, httpExpected),
   'websocket-order': () => orderTable(webSocketStates, webSocketOrder, webSocketExpected),
   'websocket-options': () => optionRows(({ group }) => group === 'WebSocket'),
+  'tls-options': () => optionRows(({ group }) => group === 'TLS'),
   'lifespan-order': () => orderTable(lifespanStates, lifespanOrder, lifespanExpected),
   'options': () => groups().map((group) => `### ${group}\n\n${optionRows((option) => option.group === group)}`).join('\n\n'),
   'http1-limits': () => optionRows(({ group }) => group === 'Time limits' || group === 'Size limits'),

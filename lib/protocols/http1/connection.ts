@@ -25,14 +25,28 @@ const LINGER_IDLE = 5
 /** The same while the server stops. */
 const LINGER_STOPPING = 0.5
 
-const extensions10: Extensions = Object.freeze({})
-const extensions11: Extensions = Object.freeze({
-  'http.response.early_hint': Object.freeze({}),
-  'http.response.trailers': Object.freeze({}),
-  'tsgi.request.trailers': Object.freeze({}),
-})
+/** The extensions of each kind of scope. */
+interface Offers {
+  readonly http10: Extensions
+  readonly http11: Extensions
+  readonly webSocket: Extensions
+}
 
-const extensionsWebSocket: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })
+/** What every connection offers, and `more`. */
+function offersWith(more: Extensions): Offers {
+  return {
+    http10: Object.freeze({ ...more }),
+    http11: Object.freeze({
+      'http.response.early_hint': Object.freeze({}),
+      'http.response.trailers': Object.freeze({}),
+      'tsgi.request.trailers': Object.freeze({}),
+      ...more,
+    }),
+    webSocket: Object.freeze({ 'websocket.http.response': Object.freeze({}), ...more }),
+  }
+}
+
+const plainOffers = offersWith({})
 
 // RFC 9113 3.4.
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -55,7 +69,9 @@ export class Http1Connection extends Timed implements HttpTransport {
   readonly client: Address | null
   readonly server: Address | null
   readonly #settings: Http1Settings
-  readonly #tls: TlsExtension | null
+  /** Whether the connection is one of TLS. */
+  readonly #secure: boolean
+  readonly #offers: Offers
   /** Whether the first bytes may yet be the preface of HTTP/2. */
   #sniffing: boolean
   /** Reads the head that is coming in; null between requests, since an idle connection needs none. */
@@ -101,7 +117,8 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.client = client
     this.server = server
     this.#settings = settings
-    this.#tls = tls
+    this.#secure = tls !== null
+    this.#offers = tls === null ? plainOffers : offersWith({ tls })
     this.#sniffing = settings.owner.http2 !== null
     const connected = socket as ConnectedSocket
     connected[connectionKey] = this
@@ -347,7 +364,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       headers: head.headers,
       client: this.client,
       server: this.server,
-      extensions: withTls(head.httpVersion === '1.1' ? extensions11 : extensions10, this.#tls),
+      extensions: head.httpVersion === '1.1' ? this.#offers.http11 : this.#offers.http10,
     }, settings.rootPath, settings.state)
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue, trailers: head.trailers })
@@ -377,7 +394,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       client: this.client,
       server: this.server,
       subprotocols: upgrade.handshake.subprotocols,
-      extensions: withTls(extensionsWebSocket, this.#tls),
+      extensions: this.#offers.webSocket,
     }, settings.rootPath, settings.state)
     const exchange = new WebSocketExchange(session, settings.exchange, settings.forwarded === null ? scope : settings.forwarded(scope))
     session.begin(exchange)
@@ -641,7 +658,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     const { socket } = this
     // A body that ends with the connection must not end properly. `resetAndDestroy` throws on all but TCP; TLS shows a
     // missing close_notify.
-    if (this.#headWritten && this.#framing === 'close' && this.#lingerUntil === 0 && socket.remoteAddress !== undefined && this.#tls === null) socket.resetAndDestroy()
+    if (this.#headWritten && this.#framing === 'close' && this.#lingerUntil === 0 && socket.remoteAddress !== undefined && !this.#secure) socket.resetAndDestroy()
     else socket.destroy()
   }
 
@@ -708,10 +725,6 @@ function joinedRuns(bytes: Buffer, runs: readonly number[]): Buffer {
   let at = 0
   for (let i = 0; i < runs.length; i += 2) at += bytes.copy(joined, at, runs[i], runs[i + 1])
   return joined
-}
-
-function withTls(extensions: Extensions, tls: TlsExtension | null): Extensions {
-  return tls === null ? extensions : { ...extensions, tls }
 }
 
 /** A copy of bytes in memory of its own, not in a pool that others share. */
