@@ -1,12 +1,10 @@
 import { RunningContestant } from './contestant.ts'
-import { column, median, type Report } from './report.ts'
+import { column, median, restlessRemark, type Report } from './report.ts'
 import { versionOf } from './versions.ts'
 import type { Bench, Contestant } from './workload.ts'
 
 /** Seconds of load before anything counts, so that all code is compiled. */
 const WARM_UP = 1
-/** A ratio whose highest value is this many times its lowest does not say much. */
-const RESTLESS = 1.3
 
 /** One table of CPU figures. */
 export interface CpuRounds {
@@ -68,10 +66,9 @@ async function measure(server: RunningContestant, plan: CpuRounds, seconds: numb
 
 function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]): Report {
   const rows = bench.contestants.map((contestant) => rowOf(contestant, plan, rounds))
-  const restless = rows.some(({ figures }) => figures.highest / figures.lowest > RESTLESS)
   return {
     title: plan.title,
-    ...restless ? { remark: 'The rounds differ much: other programs keep this machine busy. Repeat this when it is quiet.' } : {},
+    ...restlessRemark(rows),
     columns: [
       column('cpu', `CPU us/${plan.unit}`, 1),
       column('ratio', `of ${plan.control}`, 2),

@@ -31,6 +31,15 @@ export function column(key: string, label: string, digits: number, suffix = ''):
   return { key, label, format: (figure) => figure.toFixed(digits) + suffix }
 }
 
+/** A ratio whose highest value is this many times its lowest does not say much. */
+const RESTLESS = 1.3
+
+/** The remark on rows whose ratios differ much from round to round, if they do. */
+export function restlessRemark(rows: readonly { readonly figures: { readonly lowest: number; readonly highest: number } }[]): Pick<Report, 'remark'> {
+  if (!rows.some(({ figures }) => figures.highest / figures.lowest > RESTLESS)) return {}
+  return { remark: 'The rounds differ much: other programs keep this machine busy. Repeat this when it is quiet.' }
+}
+
 /** The middle of some figures. */
 export function median(figures: readonly number[]): number {
   const sorted = [...figures].sort((a, b) => a - b)

@@ -2,12 +2,14 @@ import type { Options } from './options.ts'
 import type { Processors } from './processors.ts'
 import type { Report } from './report.ts'
 
-/** A server that takes part: a program run by plain `node`. */
+/** A program that takes part, most often a server. */
 export interface Contestant {
   /** Its name in tables and for `--only`. */
   readonly name: string
   /** The program. */
   readonly program: URL
+  /** What runs the program; plain `node` if nothing is said. */
+  readonly command?: string
   /** The package whose version is shown; none for a part of Node. */
   readonly package?: string
 }

@@ -18,3 +18,9 @@ export const srvx: Contestant = { name: 'srvx', program: program('srvx.mjs'), pa
 export const ws: Contestant = { name: 'ws', program: program('ws.mjs'), package: 'ws' }
 /** tsgi with a WebSocket application. */
 export const tsgiWebSocket: Contestant = { name: 'tsgi', program: program('tsgi-websocket.mjs'), package: 'tsgi' }
+/** The servers of Node itself: `node:http2` by its `stream` event, and `node:https`. */
+export const nodeHttp2: Contestant = { name: 'node', program: program('node-http2.mjs') }
+/** `node:http2` by its compatibility API. */
+export const nodeHttp2Compat: Contestant = { name: 'node-compat', program: program('node-http2-compat.mjs') }
+/** tsgi over HTTP/2, and over TLS. */
+export const tsgiHttp2: Contestant = { name: 'tsgi', program: program('tsgi-http2.mjs'), package: 'tsgi' }

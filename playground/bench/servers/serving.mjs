@@ -8,6 +8,16 @@ export const reads = process.argv[2] === 'read'
 /** The variant of this run: `broadcast` when a WebSocket's message goes to all, and not back alone. */
 export const broadcasts = process.argv[2] === 'broadcast'
 
+/** The variant of this run by its name. */
+export const variant = process.argv[2]
+/** The files of the certificate of servers with TLS. */
+export const certificate = { cert: process.argv[3], key: process.argv[4] }
+
+/** What to answer: 1 MiB in the variant `large`, else a short text. */
+export function bodyOf() {
+  return variant === 'large' ? Buffer.alloc(1024 * 1024, 'x') : 'Hello world!'
+}
+
 /** Takes what an application has read, so that reading it cannot be optimised away. */
 export const sink = { length: 0 }
 
