@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LoadFailed, UsageError } from '../contract/errors.ts'
 import type { ModuleRef } from '../server/load.ts'
+import { importInThreads } from '../threads/start-thread.ts'
 import { resolveSelf } from './resolve-self.ts'
 
 /** What `path` or `path:export` names. Throws `UsageError` when there is no such file. */
@@ -32,6 +33,7 @@ function split(argument: string): readonly [path: string, name: string | undefin
  */
 export async function prepareFor(ref: ModuleRef): Promise<void> {
   resolveSelf()
+  importInThreads(new URL(import.meta.url.replace(/application-ref(?=\.\w+$)/, 'in-threads')))
   if (!/\.[cm]?tsx?$/.test(ref.pathname) || isTsxLoaded()) return
   for (const from of [ref, import.meta.url]) {
     const require = createRequire(from)

@@ -7,6 +7,7 @@ import { Server } from '../server/server.ts'
 import { onHangUp } from '../supervisor/hang-up.ts'
 import { isReloadWorker, reloadCertificates, runReloadWorker } from '../supervisor/reload-worker.ts'
 import { superviseReload } from '../supervisor/reload.ts'
+import { configureSharedPool } from '../threads/pool.ts'
 import { applicationRef, prepareFor } from './application-ref.ts'
 import { helpText } from './help.ts'
 import { parseCommandLine } from './parse.ts'
@@ -51,6 +52,7 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
   const startLine = (urls: readonly string[]): void => log.info(`tsgi ${version()} serves ${named} on ${urls.join(' and ')} (Ctrl+C stops it)`)
   const worker = isReloadWorker()
   if (line.reload && !worker) return superviseReload({ application: ref, options: complete, log, started: startLine })
+  configureSharedPool({ threads: line.threads, queueLimit: line.threadQueue })
   await prepareFor(ref)
   // Before the start: an application that starts for long, and whoever reads the start-up line, may be sent a signal.
   if (!worker) {

@@ -27,6 +27,11 @@ function commandOnly(group: string, flag: string, help: string): CommandOption {
   return { flag, key: null, kind: { type: 'boolean' }, value: '', help, group, shownDefault: '' }
 }
 
+/** A number that only the command has. */
+function commandNumber(group: string, flag: string, min: number, shownDefault: string, help: string): CommandOption {
+  return { flag, key: null, kind: { type: 'integer', min, max: 2 ** 31 }, value: 'N', help, group, shownDefault }
+}
+
 function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
@@ -90,6 +95,9 @@ export const optionTable: readonly CommandOption[] = [
   option('WebSocket', 'wsPingTimeout', 'SECONDS', 'that a client may be silent after a ping; then 1011'),
   option('WebSocket', 'wsPerMessageDeflate', '', 'compress messages where the client can'),
   option('WebSocket', 'wsOrigins', 'ORIGIN', 'an origin that may open a WebSocket; others get 403'),
+
+  commandNumber('Threads', 'threads', 1, 'one per processor', 'threads for functions that block'),
+  commandNumber('Threads', 'thread-queue', 0, '10000', 'calls that may wait while all threads are busy'),
 
   commandOnly('Help', 'help', 'show this help'),
   commandOnly('Help', 'version', 'show the version'),

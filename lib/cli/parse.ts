@@ -8,6 +8,9 @@ export interface CommandLine {
   /** `path` or `path:export`; undefined if none was given. */
   readonly application: string | undefined
   readonly options: ServerOptions
+  /** Threads of the shared pool, and calls that may wait for one; undefined for the defaults. */
+  readonly threads: number | undefined
+  readonly threadQueue: number | undefined
   readonly reload: boolean
   readonly help: boolean
   readonly version: boolean
@@ -25,6 +28,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const { tokens } = parseArgs({ args: [...args], options: { ...config, h: { type: 'boolean' } }, strict: false, allowPositionals: true, tokens: true })
   const options: Partial<Record<OptionKey, unknown>> = {}
   const set = new Set<string>()
+  const numbers = new Map<string, number>()
   let application: string | undefined
   for (const token of tokens) {
     if (token.kind === 'positional') {
@@ -39,10 +43,19 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       // `--uds --reload`: a value was forgotten. One that does begin with dashes comes as `--uds=--odd`.
       if (option.kind.type !== 'boolean' && !token.inlineValue && token.value?.startsWith('--') === true) throw missingValue(option)
       if (option.key !== null) options[option.key] = valueOf(option, negated, token.value, options[option.key])
+      else if (option.kind.type === 'integer') numbers.set(option.flag, Number(valueOf(option, negated, token.value, undefined)))
       else if (token.value !== undefined) throw new UsageError(`--${flag} takes no value, found ${JSON.stringify(token.value)}`)
     }
   }
-  return { application, options: options as ServerOptions, reload: set.has('reload'), help: set.has('help'), version: set.has('version') }
+  return {
+    application,
+    options: options as ServerOptions,
+    threads: numbers.get('threads'),
+    threadQueue: numbers.get('thread-queue'),
+    reload: set.has('reload'),
+    help: set.has('help'),
+    version: set.has('version'),
+  }
 }
 
 function valueOf(option: CommandOption, negated: boolean, value: string | undefined, before: unknown): unknown {

@@ -6,9 +6,9 @@ import type { FunctionName } from './protocol.ts'
 
 export interface ThreadPoolOptions {
   /** How many threads there may be. Default: one per processor. */
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** How many calls may wait while all threads are busy; one more is a `ThreadQueueFull`. Default: 10000. */
-  readonly queueLimit?: number
+  readonly queueLimit?: number | undefined
 }
 
 /** What a pool does now, and has done. */

@@ -152,11 +152,13 @@ test('ranges that hold for serve() too are checked with the options', () => {
 test('flags are read: values after a space or an equals sign, lists repeat, the last of a flag counts', () => {
   const line = parseCommandLine([
     '--port=1', 'app.ts:admin', '--port', '9000', '--header', 'a: b', '--header=c: d', '--no-access-log', '--date-header', '--no-date-header',
-    '--timeout-head', '0.5', '--server-header=', '--uds=--odd', '--reload',
+    '--timeout-head', '0.5', '--server-header=', '--uds=--odd', '--reload', '--threads', '2', '--thread-queue=0',
   ])
   assert.equal(line, {
     application: 'app.ts:admin',
     options: { port: 9000, header: ['a: b', 'c: d'], accessLog: false, dateHeader: false, timeoutHead: 0.5, serverHeader: '', uds: '--odd' },
+    threads: 2,
+    threadQueue: 0,
     reload: true,
     help: false,
     version: false,

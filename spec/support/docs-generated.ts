@@ -67,8 +67,9 @@ function optionRows(wanted: (option: CommandOption) => boolean): string {
   ]))
 }
 
-function shownDefault({ key }: CommandOption): string {
-  const value: unknown = key === null ? undefined : optionDefaults[key]
+function shownDefault({ key, shownDefault: shown }: CommandOption): string {
+  if (key === null) return shown || '-'
+  const value: unknown = optionDefaults[key]
   if (value === undefined) return '-'
   return `\`${Array.isArray(value) ? `[${value.map((item) => `'${String(item)}'`).join(', ')}]` : typeof value === 'string' ? `'${value}'` : String(value)}\``
 }
