@@ -30,6 +30,7 @@ export function errorClasses(): readonly ErrorClass[] {
 /** What each generated part holds, by its name. */
 export const generators: Readonly<Record<string, () => string>> = {
   'http-order': () => orderTable(httpStates, httpOrder, httpExpected),
+  'http2-options': () => optionRows(({ group }) => group === 'HTTP/2'),
   'websocket-order': () => orderTable(webSocketStates, webSocketOrder, webSocketExpected),
   'websocket-options': () => optionRows(({ group }) => group === 'WebSocket'),
   'tls-options': () => optionRows(({ group }) => group === 'TLS'),
