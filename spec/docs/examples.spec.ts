@@ -56,6 +56,15 @@ test('README: both forms of the hello world answer the same', async (t) => {
   }
 })
 
+test('README: a WebSocket greets, and a password is hashed on a thread', async (t) => {
+  const socket = await (await open(t, 'README/greeter/app.ts')).websocket('/')
+  await socket.send('Ada')
+  assert.is(await socket.receive(), 'Hello, Ada!')
+  run.add('README/password/hash.ts')
+  const response = await (await open(t, 'README/password/app.ts')).fetch('/', { method: 'POST', body: 'secret' })
+  assert.match(await response.text(), /^[0-9a-f]{64}$/)
+})
+
 test('README: a body is read up to its limit', async (t) => {
   const client = await open(t, 'README/body/app.ts')
   const response = await client.fetch('/', { method: 'POST', body: '{"name":"Ada"}' })
