@@ -44,7 +44,7 @@ for (const protocol of protocols) {
     assert.equal({ ...scope.asgi }, { version: '3.0', specVersion: '2.5' })
     assert.is(scope.httpVersion, protocol.httpVersion)
     assert.is(scope.method, 'GET')
-    assert.is(scope.scheme, 'http')
+    assert.is(scope.scheme, protocol.secure ? 'https' : 'http')
     assert.is(scope.path, '/a b/ä')
     assert.is(scope.rawPath, '/a%20b/%C3%A4')
     assert.is(scope.queryString, 'x=%20&y')

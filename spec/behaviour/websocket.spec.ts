@@ -8,7 +8,7 @@ import {
 } from '../../lib/index.ts'
 import { deferred, type Deferred } from '../support/deferred.ts'
 import { suite, type TestContext } from '../support/suite.ts'
-import { protocols, type Driver, type DriverOptions, type DriverResponse, type DriverWebSocket, type DriverWebSocketRequest, type Message } from './drivers.ts'
+import { webSocketProtocols, type Driver, type DriverOptions, type DriverResponse, type DriverWebSocket, type DriverWebSocketRequest, type Message } from './drivers.ts'
 
 const accept = { type: 'websocket.accept' } as const
 const close = { type: 'websocket.close' } as const
@@ -25,7 +25,7 @@ const echo: WebSocketApplication = async (_scope, receive, send) => {
 /** How an application ended. */
 type Outcome = Pick<ExchangeOutcome, 'error' | 'disconnected' | 'closeCode' | 'status'>
 
-for (const protocol of protocols) {
+for (const protocol of webSocketProtocols) {
   const test = suite(`WebSocket application, ${protocol.name}`)
 
   async function open(t: TestContext, app: Application, options?: DriverOptions): Promise<Driver> {
@@ -79,7 +79,7 @@ for (const protocol of protocols) {
     assert.is(scope.type, 'websocket')
     assert.equal({ ...scope.asgi }, { version: '3.0', specVersion: '2.5' })
     assert.is(scope.httpVersion, protocol.httpVersion)
-    assert.is(scope.scheme, 'ws')
+    assert.is(scope.scheme, protocol.secure ? 'wss' : 'ws')
     assert.is(scope.path, '/a b/ä')
     assert.is(scope.rawPath, '/a%20b/%C3%A4')
     assert.is(scope.queryString, 'x=%20&y')
@@ -88,7 +88,7 @@ for (const protocol of protocols) {
     assert.is(scope.client?.[0], '127.0.0.1')
     assert.type(scope.client?.[1], 'number')
     assert.type(scope.server?.[1], 'number')
-    assert.equal(Object.keys(scope.extensions), ['websocket.http.response'])
+    assert.equal(Object.keys(scope.extensions), ['websocket.http.response', ...(protocol.secure ? ['tls'] : [])])
   })
 
   test('headers are those of the handshake, and find by any case', async (t) => {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import { collect } from '../support/collect.ts'
-import type { DriverResponse, DriverWebSocket, DriverWebSocketRequest, Message } from './drivers.ts'
+import type { DriverResponse, DriverWebSocket, DriverWebSocketRequest, Message } from './driver.ts'
 
 /** Bytes that may wait to be received before reading stops. */
 const HIGH_WATER = 65536
@@ -16,11 +16,11 @@ export class WsClient {
   readonly #takers: ((message: Message | null) => void)[] = []
   #over = false
 
-  constructor(origin: string, { path = '/', headers = [], subprotocols = [] }: DriverWebSocketRequest) {
+  constructor(origin: string, { path = '/', headers = [], subprotocols = [] }: DriverWebSocketRequest, ca?: Buffer) {
     const fields: Record<string, string[]> = {}
     for (const [name, value] of headers) (fields[name.toLowerCase()] ??= []).push(value)
     // Its types have no repeated fields, though Node's client, which it uses, has.
-    const raw = new WebSocket(origin + path, [...subprotocols], { headers: fields as Record<string, string & string[]>, perMessageDeflate: false })
+    const raw = new WebSocket(origin + path, [...subprotocols], { headers: fields as Record<string, string & string[]>, perMessageDeflate: false, ca })
     this.#raw = raw
     raw.on('message', (data: Buffer, binary: boolean) => this.#take(binary ? new Uint8Array(data) : data.toString()))
     const closed = new Promise<{ code: number; reason: string }>((resolve) => {

@@ -6,10 +6,11 @@ import { chromium, type BrowserContext, type Page } from 'playwright-core'
 import type { TestContext } from '../support/suite.ts'
 
 /** A browser of its own, that knows nothing of earlier ones. */
-export async function openBrowser(t: TestContext): Promise<BrowserContext> {
+export async function openBrowser(t: TestContext, options: { readonly ignoreHTTPSErrors?: boolean } = {}): Promise<BrowserContext> {
   const folder = mkdtempSync(join(tmpdir(), 'tsgi-chromium-'))
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
   const context = await chromium.launchPersistentContext(folder, {
+    ...options,
     executablePath: execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim(),
     locale: 'en-US',
     args: [

@@ -20,8 +20,8 @@ export class ResponseReader {
     this.#method = method
   }
 
-  /** The final head, with the links of the early hints before it. */
-  async head(): Promise<ResponseHeadRead> {
+  /** The final head, with the links of the early hints before it; `onInterim` hears of each response before it. */
+  async head(onInterim?: (status: number) => void): Promise<ResponseHeadRead> {
     const earlyHints: string[] = []
     for (;;) {
       const lines = (await this.#section()).split('\r\n')
@@ -30,6 +30,7 @@ export class ResponseReader {
       const headers = headersOf(lines)
       if (status >= 200) return (this.#head = { status, headers, earlyHints })
       if (status === 103) earlyHints.push(...lines.filter((line) => line.startsWith('link: ')).map((line) => line.slice(6)))
+      onInterim?.(status)
     }
   }
 

@@ -14,10 +14,18 @@ import { Http2Stream } from './stream.ts'
 const RESET_BURST = 1000
 /** Pairs of a header list over the fields that are allowed: pseudo-fields, and cookies, which come in crumbs. */
 const MORE_PAIRS = 1000
-/** The highest stream there can be: a first GOAWAY with it loses no request that is on its way (RFC 9113 6.8). */
-const LAST_STREAM = 2 ** 31 - 1
 /** Seconds that a client has to answer the ping between the two GOAWAYs. */
 const GOAWAY_WAIT = 1
+/** Seconds between two looks at a session with open streams, at most: at its life, and at what clients take. */
+const LOOK = 3
+/** Seconds that a frame needs at most to leave a session that is alive. */
+const LEAVE = 0.2
+/** Seconds that a client has to end its side once the server has; the same while the server stops. */
+const LINGER = 5
+const LINGER_STOPPING = 0.5
+
+/** GOAWAY, NO_ERROR, with the highest stream that there can be (RFC 9113 6.8). */
+const firstGoaway = Buffer.from('0000080700000000007fffffff00000000', 'hex')
 
 const offered: Extensions = Object.freeze({
   'http.response.early_hint': Object.freeze({}),
@@ -37,6 +45,15 @@ export class Http2Connection extends Timed {
   readonly #extensions: Extensions
   readonly #streams = new Set<Http2Stream>()
   #closed = false
+  /** Ends the wait for the answer to the ping. */
+  #lastCall: NodeJS.Timeout | undefined
+
+  // The looks, and what the last one found.
+  readonly #lookEvery: number
+  #probing = false
+  #bytesRead = 0
+  #bytesTaken = 0
+  #stalled = 0
 
   /** Takes over a socket that nobody listens to any more; bytes that were read from it have been unshifted. */
   constructor(socket: Socket, settings: Http2Settings, client: Address | null, server: Address | null, tls: TlsExtension | null) {
@@ -45,7 +62,11 @@ export class Http2Connection extends Timed {
     this.client = client
     this.server = server
     this.#settings = settings
+    const { send } = settings.timeouts
+    this.#lookEvery = send > 0 ? Math.min(LOOK, send / 4) : LOOK
     this.#extensions = tls === null ? offered : Object.freeze({ ...offered, tls })
+    // A stream that was read past its queue still waits for a part, and would never ask its handle for more.
+    socket.push('')
     const session = performServerHandshake(socket, sessionOptions(settings))
     this.#session = session
     session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#begin(stream, flags, raw))
@@ -63,14 +84,21 @@ export class Http2Connection extends Timed {
     this.stopping = true
     for (const stream of this.#streams) stream.stop()
     const session = this.#session
-    // Two of them: requests that were sent before the first one arrived are served.
-    session.goaway(constants.NGHTTP2_NO_ERROR, LAST_STREAM)
-    const last = (): void => {
-      clearTimeout(timer)
-      if (!session.destroyed && !session.closed) session.close()
-    }
-    const timer = setTimeout(last, GOAWAY_WAIT * 1000)
-    if (!session.ping(last)) last()
+    // Ended by itself, and waiting for the client's FIN.
+    if (session.closed || session.destroyed) return this.#close()
+    // Requests that were sent before the first GOAWAY arrived are served. After one of its own nghttp2 takes no request
+    // (nghttp2_submit_shutdown_notice is not for Node), so it is written past it; not over TLS, which takes one write at a time.
+    if (this.#settings.scheme === 'http') this.socket.write(firstGoaway)
+    this.#lastCall = setTimeout(() => this.#close(), GOAWAY_WAIT * 1000)
+    if (!session.ping(() => this.#close())) this.#close()
+  }
+
+  /** Tells the client which stream was the last one, and waits for those under way. */
+  #close(): void {
+    clearTimeout(this.#lastCall)
+    if (!this.#session.destroyed && !this.#session.closed) this.#session.close()
+    // The session waits for the client's FIN, without a limit of its own.
+    if (this.#streams.size === 0 && !this.#closed) this.#settings.wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
   }
 
   /** Ends the connection now, whatever is under way. */
@@ -81,13 +109,46 @@ export class Http2Connection extends Timed {
   }
 
   override expired(): void {
-    this.#session.close()
+    if (this.#streams.size > 0) this.#look()
+    else if (this.#session.closed) this.destroy()
+    else this.#close()
+  }
+
+  /**
+   * After an error of the connection nghttp2 says GOAWAY and reads no more, and Node tells nobody: a frame that cannot
+   * leave though the socket is free shows it. A client that takes nothing of what was written shows here too.
+   */
+  #look(): void {
+    const { socket } = this
+    const { send } = this.#settings.timeouts
+    const lookEvery = this.#lookEvery
+    const waiting = bytesWaiting(socket)
+    const taken = socket.bytesWritten - waiting
+    const session = this.#session
+    if (session.destroyed) return
+    if (this.#probing) {
+      // The same look, a moment later.
+      this.#probing = false
+      if (waiting === 0 && (session.state.outboundQueueSize ?? 0) > 0) return this.destroy()
+    } else if (socket.bytesRead === this.#bytesRead && waiting === 0) {
+      this.#probing = session.ping(ignore)
+    }
+    if (!this.#probing) {
+      for (const stream of this.#streams) stream.look(lookEvery)
+      this.#stalled = waiting > 0 && taken === this.#bytesTaken ? this.#stalled + lookEvery : 0
+      if (send > 0 && this.#stalled >= send) return this.destroy()
+    }
+    this.#bytesRead = socket.bytesRead
+    this.#bytesTaken = taken
+    this.#settings.wheel.set(this, this.#probing ? LEAVE : lookEvery)
   }
 
   /** A stream is gone. */
   streamClosed(stream: Http2Stream): void {
     this.#streams.delete(stream)
-    if (this.#streams.size === 0 && !this.#closed) this.#settings.wheel.set(this, this.#settings.idleTimeout)
+    if (this.#streams.size > 0 || this.#closed) return
+    if (this.stopping || this.#session.closed) this.#close()
+    else this.#settings.wheel.set(this, this.#settings.idleTimeout)
   }
 
   /** Answers a request that is not served. */
@@ -103,12 +164,11 @@ export class Http2Connection extends Timed {
 
   #begin(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
     const settings = this.#settings
-    this.dueTurn = 0
     const head = readRequest(raw, settings)
     if (head instanceof Refusal) {
       stream.on('error', () => {})
       stream.on('close', () => {
-        if (this.#streams.size === 0 && !this.#closed) settings.wheel.set(this, settings.idleTimeout)
+        if (!this.#closed) settings.wheel.set(this, this.#streams.size === 0 ? settings.idleTimeout : this.#lookEvery)
       })
       return this.refuse(stream, head)
     }
@@ -128,6 +188,10 @@ export class Http2Connection extends Timed {
     const transport = new Http2Stream(stream, this, settings)
     const exchange = new HttpExchange(transport, settings.exchange, seen, { body, expectContinue: head.expectContinue && body, trailers: head.trailers })
     this.#streams.add(transport)
+    if (this.#streams.size === 1) {
+      this.#probing = false
+      settings.wheel.set(this, this.#lookEvery)
+    }
     transport.begin(exchange, body)
     exchange.run(settings.app)
   }
@@ -135,7 +199,10 @@ export class Http2Connection extends Timed {
   #ended(): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#lastCall)
     this.#settings.wheel.remove(this)
+    // A stream that its client reset after its end has no `close` of its own.
+    for (const stream of this.#streams) stream.closed()
     this.#settings.owner.closed(this)
   }
 }
@@ -151,3 +218,11 @@ function sessionOptions(settings: Http2Settings): Parameters<typeof performServe
   }
   return options
 }
+
+/** Bytes that were written and not handed to the system yet; of TLS, those of the connection beneath. */
+function bytesWaiting(socket: Socket): number {
+  const { _handle, _parent } = socket as { readonly _handle?: { readonly writeQueueSize?: number } | null; readonly _parent?: Socket | null }
+  return (_handle?.writeQueueSize ?? 0) + (_parent === null || _parent === undefined ? 0 : bytesWaiting(_parent))
+}
+
+function ignore(): void {}

@@ -1,4 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
+import { addAbortSignal } from 'node:stream'
 import type { HeaderList } from '../../contract/headers.ts'
 import { forbiddenInTrailers } from '../../exchange/headers.ts'
 import type { HttpExchange } from '../../exchange/http.ts'
@@ -10,6 +11,8 @@ import { FieldPairs } from './request.ts'
 import { joinedFields, responseFields } from './response-fields.ts'
 import type { Http2Settings } from './settings.ts'
 
+/** A stream that is destroyed with an error is reset with INTERNAL_ERROR. */
+const broken = new Error('the response was broken off')
 /** Parts of a body from this size on are written in slices: each that is taken shows that the client goes on. */
 const SLICE = 65536
 
@@ -37,7 +40,12 @@ export class Http2Stream extends Timed implements HttpTransport {
   #withTrailers = false
   #bodyless = false
   #responded = false
-  #watching = false
+  /** Whether the stream's `drain` is listened to: few responses need it. */
+  #listening = false
+  /** Bytes (or characters) that were written, how many the client had taken at the last look, and seconds since it took any. */
+  #given = 0
+  #taken = 0
+  #stalled = 0
   #ended = false
   #flushing = false
 
@@ -53,6 +61,7 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#settings = settings
     ;(stream as KeyedStream)[streamKey] = this
     stream.on('error', onError)
+    stream.on('aborted', onAborted)
     stream.on('close', onClose)
   }
 
@@ -76,7 +85,7 @@ export class Http2Stream extends Timed implements HttpTransport {
   /** The client has left, or the server gives up on it. */
   destroy(): void {
     this.#exchange?.gone()
-    this.#stream.close(constants.NGHTTP2_CANCEL)
+    this.#cancel()
   }
 
   // ---- called by the stream ----
@@ -102,7 +111,6 @@ export class Http2Stream extends Timed implements HttpTransport {
   }
 
   drained(): void {
-    if (!this.#bodyPending || this.#paused) this.dueTurn = 0
     this.#flushing = false
     this.#exchange?.drained()
   }
@@ -114,15 +122,36 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#connection.streamClosed(this)
   }
 
+  /** The client reset the stream. With NO_ERROR node:http2 would wait for what is written to be taken, and read. */
+  aborted(): void {
+    this.#exchange?.gone()
+    const stream = this.#stream
+    process.nextTick(() => stream.destroy())
+  }
+
+  /** The connection looks after `seconds`: a client that takes nothing for `timeoutSend` loses the stream. */
+  look(seconds: number): void {
+    const waiting = this.#stream.writableLength
+    const taken = this.#given - waiting
+    this.#stalled = waiting > 0 && taken === this.#taken ? this.#stalled + seconds : 0
+    this.#taken = taken
+    const { send } = this.#settings.timeouts
+    if (send > 0 && this.#stalled >= send) this.destroy()
+  }
+
   override expired(): void {
-    if (this.#stream.writableNeedDrain) return this.destroy()
     if (this.#bodyPending) this.#refuse(new Refusal(408, `no part of the body for ${this.#settings.timeouts.body} seconds`))
+  }
+
+  /** Resets the stream with CANCEL, which node:http2 does for an AbortError of Node's own; see `abort`. */
+  #cancel(): void {
+    addAbortSignal(AbortSignal.abort(), this.#stream)
   }
 
   /** Gives the request up: says why while nothing is said yet. */
   #refuse(refusal: Refusal): void {
     this.#exchange?.gone()
-    if (this.#responded) this.#stream.close(constants.NGHTTP2_CANCEL)
+    if (this.#responded) this.#cancel()
     else this.#connection.refuse(this.#stream, refusal)
   }
 
@@ -142,7 +171,7 @@ export class Http2Stream extends Timed implements HttpTransport {
     if (this.#closed()) return true
     this.#respond(false)
     const room = chunk.length === 0 ? !this.#stream.writableNeedDrain : this.#put(chunk)
-    if (!room) this.#watchSending()
+    if (!room) this.#awaitDrain()
     if (!this.#connection.stopping || this.#exchange?.streamsEvents !== true) return room
     // An event stream that begins while the server stops.
     this.#exchange.stop()
@@ -173,12 +202,12 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#respond(false)
     const copied = typeof chunk === 'string' || chunk.byteLength < stream.writableHighWaterMark
     if (chunk.length < SLICE) {
+      this.#given += chunk.length
       stream.end(typeof chunk === 'string' || !copied ? chunk : Buffer.from(chunk))
     } else {
       this.#put(chunk)
       stream.end()
     }
-    if (stream.writableNeedDrain) this.#watchSending()
     this.#dropBody()
     if (copied) return true
     this.#flushing = true
@@ -188,12 +217,13 @@ export class Http2Stream extends Timed implements HttpTransport {
 
   abort(): void {
     this.#ended = true
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    // `close` with a code would end the body before it resets the stream, and the client take it for whole.
+    this.#stream.destroy(broken)
   }
 
   pause(): void {
     this.#paused = true
-    if (!this.#stream.writableNeedDrain) this.dueTurn = 0
+    this.dueTurn = 0
     this.#stream.pause()
   }
 
@@ -219,35 +249,27 @@ export class Http2Stream extends Timed implements HttpTransport {
     if (head.contentLength !== null) fields['content-length'] = head.contentLength
     const which = last ? 1 : head.trailers ? 2 : 0
     const options = (head.dated || !this.#settings.date ? undated : dated)[which] as ServerStreamResponseOptions
-    try {
-      this.#stream.respond(fields, options)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
-      this.#stream.respond(joinedFields(fields), options)
-    }
+    sendFields(fields, (each) => this.#stream.respond(each, options))
   }
 
   #put(chunk: Uint8Array | string): boolean {
     const stream = this.#stream
     if (chunk.length < SLICE) {
+      this.#given += chunk.length
       // A part that does not fill the stream is copied: `send` resolves at once, and then its bytes may be changed.
       return stream.write(typeof chunk === 'string' || chunk.byteLength >= stream.writableHighWaterMark ? chunk : Buffer.from(chunk))
     }
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
-    for (let at = 0; at < bytes.length; at += SLICE) stream.write(bytes.subarray(at, at + SLICE), () => this.#taken())
+    this.#given += bytes.length
+    for (let at = 0; at < bytes.length; at += SLICE) stream.write(bytes.subarray(at, at + SLICE))
     return !stream.writableNeedDrain
   }
 
-  /** The client has taken a slice. */
-  #taken(): void {
-    if (this.#stream.writableNeedDrain) this.#watchSending()
-  }
-
-  /** The stream is full: `drained` follows, or the client takes nothing for too long. */
-  #watchSending(): void {
-    if (!this.#watching) this.#stream.on('drain', onDrain)
-    this.#watching = true
-    this.#settings.wheel.set(this, this.#settings.timeouts.send)
+  /** The stream is full: `drained` follows. */
+  #awaitDrain(): void {
+    if (this.#listening) return
+    this.#listening = true
+    this.#stream.on('drain', onDrain)
   }
 
   /** Nobody wants the rest of the request's body: the client is told to stop (RFC 9113 8.1). */
@@ -259,11 +281,24 @@ export class Http2Stream extends Timed implements HttpTransport {
 const dated = [plain, ending, trailing]
 
 function sendTrailers(stream: ServerHttp2Stream, flat: readonly string[]): void {
-  if (!stream.destroyed) stream.sendTrailers(responseFields(flat) as OutgoingHttpHeaders)
+  if (!stream.destroyed) sendFields(responseFields(flat), (each) => stream.sendTrailers(each))
+}
+
+function sendFields(fields: OutgoingHttpHeaders, send: (fields: OutgoingHttpHeaders) => void): void {
+  try {
+    send(fields)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+    send(joinedFields(fields))
+  }
 }
 
 /** `close` follows. */
 function onError(): void {}
+
+function onAborted(this: KeyedStream): void {
+  this[streamKey]?.aborted()
+}
 
 function onClose(this: KeyedStream): void {
   this[streamKey]?.closed()
