@@ -1,9 +1,11 @@
 /** The examples of the showcase. To add one: an entry here, and its try-out, page/try/NAME.js for the path /NAME. */
 import type { Application } from 'tsgi'
+import blocking from '../blocking/app.ts'
 import chat from '../chat/app.ts'
 import echo from '../echo.ts'
 import hello from '../hello.ts'
 import sse from '../sse.ts'
+import syncCallsAsync from '../sync-calls-async/app.ts'
 import upload from '../upload.ts'
 import websocketEcho from '../websocket-echo.ts'
 
@@ -61,5 +63,19 @@ export const examples: readonly Example[] = [
     name: 'Chat',
     shows: 'Rooms, names, and who is here. Open it in several tabs, then restart the server: they all come back. Nobody waits for a slow member.',
     source: 'chat/app.ts',
+  },
+  {
+    path: '/blocking',
+    application: blocking,
+    name: 'Blocking',
+    shows: 'A clock ticks while <code>scryptSync</code> runs. On the event loop that stops the clock and everybody else; on a thread, by <code>onThreads</code>, nobody notices.',
+    source: 'blocking/app.ts',
+  },
+  {
+    path: '/sync-calls-async',
+    application: syncCallsAsync,
+    name: 'Sync calls async',
+    shows: 'A report written without an <code>await</code> fetches its figures, by <code>asyncToSync</code>, from this very server, which is free to answer.',
+    source: 'sync-calls-async/app.ts',
   },
 ]

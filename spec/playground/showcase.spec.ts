@@ -135,8 +135,16 @@ test.needing(['chromium'], () => {
     await card('/chat').getByRole('button', { name: 'Send', exact: true }).click()
     await shows(page, '/chat', 'Ada is here\nAda: Hello Ben')
 
+    for (const [button, thread] of [['Block the loop', '0'], ['Block a thread', '[1-9]\\d*']] as const) {
+      await card('/blocking').getByRole('button', { name: button }).click()
+      await shows(page, '/blocking', new RegExp(`^scryptSync took \\d+ ms on thread ${thread}\\.\nThe clock was silent for \\d+ ms at most\\.$`))
+    }
+
+    await card('/sync-calls-async').getByRole('button', { name: 'Make the report' }).click()
+    await shows(page, '/sync-calls-async', /^lisbon .* EUR\noslo .* EUR\nquito +no figures: 503 .*\nsapporo .* EUR\n\nMade on thread \d/)
+
     assert.equal(troubles, [])
-  }, 30)
+  }, 45)
 
   test('in a browser, the page of upload works by itself, and nothing is wider than a phone', async (t) => {
     const url = await start(t)

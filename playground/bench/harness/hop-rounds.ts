@@ -4,6 +4,8 @@ import type { Bench, Contestant } from './workload.ts'
 
 /** Seconds of hops before anything counts, so that all code is compiled and all threads are there. */
 const WARM_UP = 1
+/** Parts of a round: in each part all have a turn, so that what disturbs a round disturbs all of them. */
+const PARTS = 4
 
 /** One way of a contestant to hop: a row of a table. */
 export interface HopRow {
@@ -29,7 +31,7 @@ interface Measurement {
   readonly hops: number
 }
 
-/** Measures the time of a hop there and back: all programs are started, warmed up for each table, then measured in turn, by rounds. */
+/** Measures the time of a hop there and back: all programs are started, warmed up for each table, then measured in turn. */
 export async function* hopRounds(bench: Bench, tables: readonly HopTable[], nodeOptions: readonly string[] = []): AsyncGenerator<Report> {
   const programs = new Map<Contestant, HopProgram>()
   try {
@@ -43,13 +45,15 @@ export async function* hopRounds(bench: Bench, tables: readonly HopTable[], node
         return program === undefined ? [] : [{ row, program, rounds: [] as Measurement[] }]
       })
       const { seconds } = bench.options
-      const orders = (row: HopRow): HopOrders => ({ call: row.call, inFlight, seconds })
+      const orders = (row: HopRow): HopOrders => ({ call: row.call, inFlight, seconds: seconds / PARTS })
       for (const { row, program } of taking) await program.measure({ ...orders(row), seconds: Math.min(WARM_UP, seconds) })
       for (let round = 1; round <= bench.options.rounds; round++) {
-        for (const { row, program, rounds } of taking) {
-          bench.progress(`${title}: round ${round} of ${bench.options.rounds}, ${row.name}`)
-          rounds.push(perHop(await program.measure(orders(row))))
+        bench.progress(`${title}: round ${round} of ${bench.options.rounds}`)
+        const parts = taking.map((): Hops[] => [])
+        for (let part = 0; part < PARTS; part++) {
+          for (const [at, { row, program }] of taking.entries()) parts[at]?.push(await program.measure(orders(row)))
         }
+        for (const [at, { rounds }] of taking.entries()) rounds.push(perHop(parts[at] ?? []))
       }
       yield reportOf(title, taking)
     }
@@ -58,8 +62,9 @@ export async function* hopRounds(bench: Bench, tables: readonly HopTable[], node
   }
 }
 
-function perHop({ hops, wall, cpu }: Hops): Measurement {
-  return { wall: wall / hops, cpu: cpu / hops, hops }
+function perHop(parts: readonly Hops[]): Measurement {
+  const sum = (key: keyof Hops): number => parts.reduce((total, part) => total + part[key], 0)
+  return { wall: sum('wall') / sum('hops'), cpu: sum('cpu') / sum('hops'), hops: sum('hops') }
 }
 
 function reportOf(title: string, taking: readonly { readonly row: HopRow; readonly rounds: readonly Measurement[] }[]): Report {

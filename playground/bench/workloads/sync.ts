@@ -9,8 +9,8 @@ import type { Bench, Contestant, Workload } from '../harness/workload.ts'
 const PYTHON = '/usr/bin/python3'
 const MANY = 16
 
-const asgiref: Contestant = { name: 'asgiref', program: new URL('../hops/asgiref.py', import.meta.url), command: PYTHON }
-const tsgi: Contestant = { name: 'tsgi', program: new URL('../hops/tsgi.mjs', import.meta.url), package: 'tsgi' }
+const asgiref: Contestant = { name: 'asgiref', program: new URL('../hops/with-asgiref.py', import.meta.url), command: PYTHON }
+const tsgi: Contestant = { name: 'tsgi', program: new URL('../hops/with-tsgi.mjs', import.meta.url), package: 'tsgi' }
 
 /** The way from the event loop to a thread and back. */
 export const workload: Workload = {
