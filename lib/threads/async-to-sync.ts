@@ -33,10 +33,12 @@ export function setLoop(): void {
  */
 export function asyncToSync<F>(source: ModuleRef): SyncForm<F> {
   const name = functionName(source)
-  expectModule(name.href)
+  // Threads of a pool have no use for the module: it may be the program itself, which must not run there again.
+  if (!isMainThread) expectModule(name.href)
   const call = (...args: readonly unknown[]): unknown => {
     if (owner === null && isLoop) throw new WouldDeadlock(name.name)
-    return (owner ?? helper()).ask(name, args)
+    if (owner === null || owner.over) owner = helper()
+    return owner.ask(name, args)
   }
   return call as SyncForm<F>
 }
@@ -46,7 +48,7 @@ function helper(): ThreadEnd {
   const { port1, port2 } = new MessageChannel()
   const words = new Int32Array(new SharedArrayBuffer(4 * WORDS))
   startThread('helper', port2, words).unref()
-  owner = new ThreadEnd(port1, words)
+  const end = new ThreadEnd(port1, words)
   port1.unref()
-  return owner
+  return end
 }

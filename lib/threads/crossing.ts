@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { NotCloneable } from '../contract/errors.ts'
 import * as errors from '../contract/errors.ts'
 
@@ -26,11 +27,11 @@ const DEPTH = 10
 
 /** Makes of what was thrown what can be cloned. */
 export function packError(thrown: unknown, depth = 0): unknown {
-  if (!(thrown instanceof Error)) return isCloneable(thrown) ? thrown : new Error(`threw ${String(thrown)}`)
+  if (!(thrown instanceof Error)) return isCloneable(thrown) ? thrown : new Error(`threw ${inspect(thrown, { depth: 0 })}`)
   if (depth > DEPTH) return undefined
   const properties: Record<string, unknown> = {}
   for (const key of Object.keys(thrown)) {
-    const value = (thrown as unknown as Record<string, unknown>)[key]
+    const value = valueOf(thrown, key)
     if (key !== 'stack' && key !== 'message' && isCloneable(value)) properties[key] = value
   }
   const packed: CrossedError = {
@@ -63,6 +64,15 @@ export function unpackError(packed: unknown): unknown {
   return Object.assign(made, properties)
 }
 
+/** What a property has; undefined where it cannot be read. */
+function valueOf(object: object, key: string): unknown {
+  try {
+    return (object as Readonly<Record<string, unknown>>)[key]
+  } catch {
+    return undefined
+  }
+}
+
 /** The nearest class that both sides have. */
 function kindOf(error: Error): string {
   for (let prototype: unknown = Object.getPrototypeOf(error); prototype !== null; prototype = Object.getPrototypeOf(prototype)) {
@@ -82,10 +92,16 @@ function isCloneable(value: unknown): boolean {
   }
 }
 
+/** Why a call could not be sent: the path to the argument, or in the shared contexts, that cannot be cloned. */
+export function callNotCloneable(error: unknown, args: readonly unknown[], contexts: unknown): unknown {
+  return isCloneable(args) ? notCloneable(error, 'contexts', contexts) : notCloneable(error, 'arguments', args)
+}
+
 /** Why a message could not be sent, if that is what `error` says: the path to the value that cannot be cloned. */
 export function notCloneable(error: unknown, what: string, value: unknown): unknown {
-  const { name } = Object(error) as { readonly name?: unknown }
-  if (name !== 'DataCloneError') return error
+  const { name, code } = Object(error) as { readonly name?: unknown; readonly code?: unknown }
+  // The second is Node's up to 20, for a MessagePort and its like.
+  if (name !== 'DataCloneError' && code !== 'ERR_MISSING_TRANSFERABLE_IN_TRANSFER_LIST') return error
   const [path, culprit] = findCulprit(what, value, new Set()) ?? [what, value]
   return new NotCloneable(path, culprit, { cause: error })
 }

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { MessagePort } from 'node:worker_threads'
-import { currentContexts, withContexts } from './context.ts'
-import { notCloneable, packError, unpackError } from './crossing.ts'
+import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { withContexts } from './context.ts'
+import { callNotCloneable, notCloneable, packError, unpackError } from './crossing.ts'
 import { loadedFunction, loadFunction } from './module.ts'
 import {
-  ABORT, ANSWER, ASK, CALL, DEFINE, DONE, OFFERED, WAKES, type Answer, type Ask, type Call, type Define, type Done, type FunctionName, type ToLoop, type ToThread,
+  ABORT, ANSWER, ASK, CALL, DEFINE, DONE, LAST_CALL, WAKES, type Answer, type Ask, type Call, type Contexts, type Define, type Done, type FunctionName, type ToLoop, type ToThread,
 } from './protocol.ts'
 
 /** How a call ended. */
@@ -16,6 +16,8 @@ export interface Settle {
 /** An async function that runs while a thread is parked; sync calls that it makes go to that thread. */
 interface Beneath {
   readonly end: LoopEnd
+  /** The one that the thread is parked for further out. */
+  readonly outer: Beneath | null
   live: boolean
 }
 
@@ -23,8 +25,14 @@ const beneath = new AsyncLocalStorage<Beneath>()
 
 /** The thread that is parked for the code that runs now; null if there is none. */
 export function parkedThread(): LoopEnd | null {
-  const found = beneath.getStore()
-  return found?.live === true ? found.end : null
+  return parked()?.end ?? null
+}
+
+/** Work that an inner function left behind finds the thread that is parked further out. */
+function parked(): Beneath | null {
+  let found = beneath.getStore() ?? null
+  while (found !== null && (!found.live || found.end.over)) found = found.outer
+  return found
 }
 
 /** The loop's end of a port to a thread. */
@@ -32,8 +40,9 @@ export class LoopEnd {
   readonly #port: MessagePort
   readonly #words: Int32Array
   readonly #known = new Map<string, number>()
-  readonly #calls = new Map<number, Settle>()
+  readonly #calls = new Map<number, { readonly settle: Settle; readonly outer: Beneath | null }>()
   #lastCall = 0
+  #over = false
 
   constructor(port: MessagePort, words: Int32Array) {
     this.#port = port
@@ -44,20 +53,25 @@ export class LoopEnd {
     })
   }
 
+  /** Whether the thread has ended. */
+  get over(): boolean {
+    return this.#over
+  }
+
   /**
    * Sends a call, to be run in its turn, or beneath the one that is parked. Returns its number. Throws `NotCloneable`;
    * nothing was sent then.
    */
-  call(name: FunctionName, args: readonly unknown[], under: boolean, slot: number, settle: Settle): number {
-    const id = ++this.#lastCall
-    const call: Call = [CALL, id, slot, under, this.#indexOf(name), args, currentContexts()]
-    if (!under) Atomics.store(this.#words, slot, OFFERED)
+  call(name: FunctionName, args: readonly unknown[], contexts: Contexts | null, under: boolean, slot: number, settle: Settle): number {
+    const id = this.#lastCall = this.#lastCall % LAST_CALL + 1
+    const call: Call = [CALL, id, slot, under, this.#indexOf(name), args, contexts]
+    if (!under) Atomics.store(this.#words, slot, id)
     try {
       this.#send(call)
     } catch (error) {
-      throw notCloneable(error, 'arguments', args)
+      throw callNotCloneable(error, args, contexts)
     }
-    this.#calls.set(id, settle)
+    this.#calls.set(id, { settle, outer: parked() })
     return id
   }
 
@@ -71,9 +85,19 @@ export class LoopEnd {
     this.#send([ABORT, id, packError(error)])
   }
 
+  /** Takes the answers that the thread has sent before it ended. */
+  drain(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { readonly message: ToLoop } | undefined
+      if (received === undefined) return
+      if (received.message[0] === DONE) this.#done(received.message)
+    }
+  }
+
   /** Nothing more comes: every call that is under way fails. */
   fail(error: unknown): void {
-    for (const settle of this.#calls.values()) settle.reject(error)
+    this.#over = true
+    for (const { settle } of this.#calls.values()) settle.reject(error)
     this.#calls.clear()
   }
 
@@ -96,15 +120,16 @@ export class LoopEnd {
   }
 
   #done([, id, failed, value]: Done): void {
-    const settle = this.#calls.get(id)
-    if (settle === undefined) return
+    const call = this.#calls.get(id)
+    if (call === undefined) return
+    const { settle } = call
     this.#calls.delete(id)
     if (failed) settle.reject(unpackError(value))
     else settle.resolve(value)
   }
 
-  async #answer([, ask, href, name, args, contexts]: Ask): Promise<void> {
-    const store: Beneath = { end: this, live: true }
+  async #answer([, ask, from, href, name, args, contexts]: Ask): Promise<void> {
+    const store: Beneath = { end: this, outer: this.#calls.get(from)?.outer ?? null, live: true }
     let failed = false
     let value: unknown
     try {

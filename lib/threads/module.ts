@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { LoadFailed } from '../contract/errors.ts'
+import { InvalidOption, LoadFailed } from '../contract/errors.ts'
 import type { FunctionName } from './protocol.ts'
 
 /** A file URL whose `#fragment` names the export, `default` if there is none: `new URL('./legacy.js#render', import.meta.url)`. */
@@ -10,12 +10,13 @@ export type ModuleRef = URL
 // TypeScript's own names for its output: a missing one stands for its source.
 const sources: readonly (readonly [RegExp, string])[] = [[/\.js$/, '.ts'], [/\.mjs$/, '.mts'], [/\.cjs$/, '.cts']]
 
-/** What a reference names; a missing `.js` falls back to the `.ts` beside it. Throws `LoadFailed` where there is no such file. */
+/** What a reference names; a missing `.js` falls back to the `.ts` beside it. Throws `LoadFailed` where there is no such file, and `InvalidOption`. */
 export function functionName(ref: ModuleRef): FunctionName {
+  if (!(ref instanceof URL) || ref.protocol !== 'file:') throw new InvalidOption('a module', 'a file URL', ref)
   const name = ref.hash === '' ? 'default' : decodeURIComponent(ref.hash.slice(1))
   const module = new URL(ref)
   module.hash = ''
-  if (module.protocol !== 'file:' || existsSync(module)) return { href: module.href, name }
+  if (existsSync(module)) return { href: module.href, name }
   for (const [output, source] of sources) {
     const other = new URL(module)
     other.pathname = other.pathname.replace(output, source)
@@ -55,11 +56,20 @@ export function loadFunctionNow({ href, name }: FunctionName): Function {
     } catch (error) {
       const { code } = Object(error) as { readonly code?: unknown }
       if (code !== 'ERR_REQUIRE_ASYNC_MODULE') throw failed(href, name, error)
-      throw new LoadFailed(`${fileURLToPath(href)}: has an await at its top, and export ${JSON.stringify(name)} is first called where a thread is blocked; import the module before that`, { cause: error })
+      throw new LoadFailed(`${fileURLToPath(href)}: has an await at its top, and export ${JSON.stringify(name)} is first called where its thread is blocked: refer to it before the first call on any thread, or call it from the loop first`, { cause: error })
     }
     loaded.set(href, exports)
   }
   return exportOf(href, name, exports)
+}
+
+/** Loads a module early. What cannot be loaded fails the call that names it. */
+export async function preload(href: string): Promise<void> {
+  try {
+    loaded.set(href, await import(href) as Record<string, unknown>)
+  } catch {
+    // Found again by that call.
+  }
 }
 
 function exportOf(href: string, name: string, exports: Record<string, unknown>): Function {
@@ -74,5 +84,5 @@ function exportOf(href: string, name: string, exports: Record<string, unknown>):
 
 function failed(href: string, name: string, error: unknown): LoadFailed {
   const reason = error instanceof Error ? `${error.name}: ${error.message.split('\n', 1)[0]}` : String(error)
-  return new LoadFailed(`${href.startsWith('file:') ? fileURLToPath(href) : href}: cannot be loaded for its export ${JSON.stringify(name)}: ${reason}`, { cause: error })
+  return new LoadFailed(`${fileURLToPath(href)}: cannot be loaded for its export ${JSON.stringify(name)}: ${reason}`, { cause: error })
 }

@@ -1,4 +1,5 @@
-import type { ModuleRef } from './module.ts'
+import { functionName, type ModuleRef } from './module.ts'
+import { expectModule } from './start-thread.ts'
 import { syncToAsync, type AsyncForm, type SyncToAsyncOptions } from './sync-to-async.ts'
 
 /** The functions of a module in their async forms. */
@@ -19,7 +20,7 @@ export function onThreads<M>(module: ModuleRef, options: SyncToAsyncOptions = {}
     ref.hash = encodeURIComponent(name)
     return syncToAsync(ref, options)
   }
-  functionOf('default') // a module that is not there fails now
+  expectModule(functionName(module).href) // a module that is not there fails now
   return new Proxy({}, {
     get(_, key) {
       // A promise must not take it for another.

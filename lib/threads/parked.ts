@@ -1,10 +1,11 @@
 /** What runs on a thread: calls that the loop sends, and between them, blocked, the wait for what they ask of it. */
 import { receiveMessageOnPort, type MessagePort } from 'node:worker_threads'
+import { ThreadDied } from '../contract/errors.ts'
 import { currentContexts, withContexts } from './context.ts'
-import { notCloneable, packError, unpackError } from './crossing.ts'
+import { callNotCloneable, notCloneable, packError, unpackError } from './crossing.ts'
 import { loadedFunction, loadFunction, loadFunctionNow } from './module.ts'
 import {
-  ABORT, ANSWER, ASK, CALL, DEFINE, DONE, OFFERED, TAKEN, WAKES, type Ask, type Call, type Done, type FunctionName, type ToThread,
+  ABORT, ANSWER, ASK, CALL, DEFINE, DONE, OVER, WAKES, type Ask, type Call, type Done, type FunctionName, type ToThread,
 } from './protocol.ts'
 
 /** A call that this thread is in. */
@@ -36,18 +37,24 @@ export class ThreadEnd {
     })
   }
 
+  /** Whether the thread with the loop has ended. */
+  get over(): boolean {
+    return Atomics.load(this.#words, OVER) !== 0
+  }
+
   /** Runs an async function on the loop and blocks until it has settled. */
   ask({ href, name }: FunctionName, args: readonly unknown[]): unknown {
+    this.#checkAborted()
     const id = ++this.#lastAsk
-    const running = this.#running.at(-1)
-    const ask: Ask = [ASK, id, href, name, args, currentContexts()]
+    const contexts = currentContexts()
+    const ask: Ask = [ASK, id, this.#running.at(-1)?.id ?? 0, href, name, args, contexts]
     try {
       this.#port.postMessage(ask)
     } catch (error) {
-      throw notCloneable(error, 'arguments', args)
+      throw callNotCloneable(error, args, contexts)
     }
     for (;;) {
-      if (running?.aborted) throw running.aborted.error
+      this.#checkAborted()
       const answer = this.#answers.get(id)
       if (answer !== undefined) {
         this.#answers.delete(id)
@@ -57,9 +64,16 @@ export class ThreadEnd {
       // Looked at before the port is: what is sent after that changes it, and the wait ends at once.
       const wakes = Atomics.load(this.#words, WAKES)
       const received = receiveMessageOnPort(this.#port) as { readonly message: ToThread } | undefined
-      if (received === undefined) Atomics.wait(this.#words, WAKES, wakes)
-      else this.#take(received.message)
+      if (received !== undefined) this.#take(received.message)
+      else if (this.over) throw new ThreadDied(name, `exit code ${Atomics.load(this.#words, OVER) - 1}`)
+      else Atomics.wait(this.#words, WAKES, wakes)
     }
+  }
+
+  /** Throws where a call that this thread is in, however far out, has been given up. */
+  #checkAborted(): void {
+    const aborted = this.#running.find((call) => call.aborted !== null)?.aborted
+    if (aborted) throw aborted.error
   }
 
   #take(message: ToThread): void {
@@ -90,14 +104,14 @@ export class ThreadEnd {
     for (;;) {
       const call = this.#calls.shift()
       if (call === undefined) break
-      const slot = call[2]
-      if (Atomics.compareExchange(this.#words, slot, OFFERED, TAKEN) !== OFFERED) continue
+      const [, id, slot] = call
+      if (Atomics.compareExchange(this.#words, slot, id, 0) !== id) continue
       const name = this.#functions[call[4]] as FunctionName // DEFINE came first
       let run: Function | null = null
       try {
         run = loadedFunction(name) ?? await loadFunction(name)
       } catch (error) {
-        this.#done(call[1], true, packError(error))
+        this.#done(id, true, packError(error))
       }
       if (run !== null) this.#run(call, run)
     }

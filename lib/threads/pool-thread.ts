@@ -1,19 +1,14 @@
 import { MessageChannel, type Worker } from 'node:worker_threads'
 import { ThreadDied } from '../contract/errors.ts'
 import { LoopEnd, type Settle } from './loop-end.ts'
-import { OFFERED, SLOTS, WITHDRAWN, WORDS, type FunctionName } from './protocol.ts'
+import { SLOTS, WORDS, type Contexts, type FunctionName } from './protocol.ts'
 import { startThread } from './start-thread.ts'
-
-/**
- * Calls that are sent to a thread at once: the next one is there when one ends. Far fewer than slots, so that none is
- * used again while its call may be unread.
- */
-const AHEAD = 8
 
 /** One call. */
 export interface Job {
   readonly name: FunctionName
   readonly args: readonly unknown[]
+  readonly contexts: Contexts | null
   readonly key: string | null
   readonly settle: Settle
   /** Who has been sent it. */
@@ -49,7 +44,6 @@ export class PoolThread {
   readonly #end: LoopEnd
   readonly #worker: Worker
   #error: unknown = undefined
-  #sent = 0
 
   constructor(owner: ThreadOwner) {
     const { port1, port2 } = new MessageChannel()
@@ -66,8 +60,9 @@ export class PoolThread {
     }
     this.#worker.on('error', (error: unknown) => (this.#error = error))
     this.#worker.on('exit', (code) => {
-      this.dead = true
       const reason = this.#error instanceof Error ? this.#error.message : this.#error === undefined ? `exit code ${code}` : String(this.#error)
+      this.#end.drain()
+      this.dead = true
       port1.close()
       this.#owner.died(reason, this.#error)
       this.#end.fail(new ThreadDied('a call beneath another', reason))
@@ -79,14 +74,21 @@ export class PoolThread {
   readonly #rest: () => void
   readonly #rise: () => void
 
+  /** Calls are sent ahead, so that the next one is there when one ends. */
   get hasRoom(): boolean {
-    return this.jobs.length === 0 || (this.jobs.length < AHEAD && !this.slow)
+    return this.jobs.length === 0 || (this.jobs.length < SLOTS && !this.slow)
+  }
+
+  /** Whether it has begun with a call, ever. */
+  get hasRun(): boolean {
+    return this.begun || this.jobs.some((job) => !this.isOffered(job))
   }
 
   /** Sends it a call. Throws `NotCloneable`. */
   send(job: Job): void {
-    job.slot = 1 + (this.#sent++ % SLOTS)
-    job.id = this.#end.call(job.name, job.args, false, job.slot, {
+    job.slot = 1
+    while (this.jobs.some(({ slot }) => slot === job.slot)) job.slot++
+    job.id = this.#end.call(job.name, job.args, job.contexts, false, job.slot, {
       resolve: (value) => this.#done(job, false, value),
       reject: (error) => this.#done(job, true, error),
     })
@@ -96,12 +98,12 @@ export class PoolThread {
 
   /** Whether a call has not begun. */
   isOffered(job: Job): boolean {
-    return Atomics.load(this.#words, job.slot) === OFFERED
+    return Atomics.load(this.#words, job.slot) === job.id
   }
 
   /** Takes a call back; false when it has begun. */
   withdraw(job: Job): boolean {
-    if (Atomics.compareExchange(this.#words, job.slot, OFFERED, WITHDRAWN) !== OFFERED) return false
+    if (Atomics.compareExchange(this.#words, job.slot, job.id, 0) !== job.id) return false
     this.#end.forget(job.id)
     this.#drop(job)
     job.thread = null
@@ -111,7 +113,7 @@ export class PoolThread {
   /** Wakes the thread where it is parked in this call, and ends it if it is still in it after `grace` seconds. */
   abort(job: Job, error: unknown, grace: number): void {
     this.#end.abort(job.id, error)
-    job.timer = setTimeout(() => void this.terminate(), grace * 1000)
+    job.timer = setTimeout(() => void this.terminate(), milliseconds(grace))
   }
 
   async terminate(): Promise<void> {
@@ -131,4 +133,9 @@ export class PoolThread {
     this.jobs.splice(this.jobs.indexOf(job), 1)
     if (this.jobs.length === 0) this.#rest()
   }
+}
+
+/** A time in seconds as Node's timers take it: the longest that they can is 24 days. */
+export function milliseconds(seconds: number): number {
+  return Math.min(seconds * 1000, 2 ** 31 - 1)
 }

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { InvalidOption, PoolClosed, ThreadDied, ThreadQueueFull } from '../contract/errors.ts'
+import { currentContexts } from './context.ts'
 import type { Settle } from './loop-end.ts'
 import { PoolThread, type Job } from './pool-thread.ts'
 import type { FunctionName } from './protocol.ts'
+import { leaveModules } from './start-thread.ts'
 
 export interface ThreadPoolOptions {
   /** How many threads there may be. Default: one per processor. */
@@ -35,7 +37,7 @@ export class ThreadPool implements AsyncDisposable {
   readonly #queue: Job[] = []
   #outstanding = 0
   #hops = 0
-  #closed = false
+  #closed: Promise<void> | null = null
   #emptied: (() => void) | null = null
 
   /** Throws `InvalidOption`. */
@@ -59,8 +61,8 @@ export class ThreadPool implements AsyncDisposable {
    * `ThreadQueueFull`, `NotCloneable`.
    */
   run(name: FunctionName, args: readonly unknown[], key: string | null, settle: Settle): Job {
-    if (this.#closed) throw new PoolClosed()
-    const job: Job = { name, args, key, settle, thread: null, id: 0, slot: 0, timer: null, settled: false }
+    if (this.#closed !== null) throw new PoolClosed()
+    const job: Job = { name, args, contexts: currentContexts(), key, settle, thread: null, id: 0, slot: 0, timer: null, settled: false }
     const thread = key === null ? this.#threadFor() : this.#keyed(key)
     if (thread !== null && thread.jobs.length === 0) {
       thread.send(job)
@@ -91,8 +93,11 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   /** Lets calls that have begun end, rejects the others with `PoolClosed`, and ends all threads. */
-  async close(): Promise<void> {
-    this.#closed = true
+  close(): Promise<void> {
+    return this.#closed ??= this.#close()
+  }
+
+  async #close(): Promise<void> {
     for (const job of this.#queue.splice(0)) this.cancel(job, new PoolClosed(), 0)
     for (const thread of this.#live()) {
       for (const job of [...thread.waiting, ...thread.jobs]) {
@@ -185,9 +190,11 @@ export class ThreadPool implements AsyncDisposable {
     if (this.#threads[index] === thread) this.#threads[index] = null
     const { jobs, waiting } = thread
     const again = [...waiting.splice(0)]
+    // A thread that cannot be started must not be started for ever.
+    const mayRun = this.#closed === null && (thread.hasRun || leaveModules())
     for (const job of jobs.splice(0)) {
       clearTimeout(job.timer ?? undefined)
-      if (thread.begun && thread.isOffered(job) && !this.#closed) {
+      if (mayRun && thread.isOffered(job)) {
         job.thread = null
         again.push(job)
         continue

@@ -30,21 +30,18 @@ export type Call = readonly [type: typeof CALL, id: number, slot: number, beneat
 export type Answer = readonly [type: typeof ANSWER, ask: number, failed: boolean, value: unknown]
 export type Abort = readonly [type: typeof ABORT, id: number, error: unknown]
 export type Done = readonly [type: typeof DONE, id: number, failed: boolean, value: unknown]
-export type Ask = readonly [type: typeof ASK, ask: number, href: string, name: string, args: readonly unknown[], contexts: Contexts | null]
+export type Ask = readonly [type: typeof ASK, ask: number, from: number, href: string, name: string, args: readonly unknown[], contexts: Contexts | null]
 
 export type ToThread = Define | Call | Answer | Abort
 export type ToLoop = Done | Ask
 
 /** Words of the shared memory beside a port: how often the thread was sent something, then one for each slot. */
 export const WAKES = 0
-/** Slots for calls that were sent and not begun. */
-export const SLOTS = 64
+/** Slots for calls that were sent and not begun: each holds the number of its call, or 0 once either side has laid hand on it. */
+export const SLOTS = 8
+/** A thread that has ended leaves its exit code here, and 1 more. */
+export const OVER: number = 1 + SLOTS
 /** Words of the whole. */
-export const WORDS: number = 1 + SLOTS
-
-/** A slot's call has been sent, and nobody has laid hand on it. */
-export const OFFERED = 0
-/** The thread has begun with it. */
-export const TAKEN = 1
-/** The loop has taken it back. */
-export const WITHDRAWN = 2
+export const WORDS: number = 2 + SLOTS
+/** The greatest number of a call; after it they begin again at 1. */
+export const LAST_CALL: number = 2 ** 31 - 1

@@ -71,9 +71,11 @@ abstract class RingEnd {
     Atomics.notify(this.words, word)
   }
 
-  /** Gives the stream another state, if it is open or has ended only. */
+  /** Gives the stream another state, if it is open or has ended only, and tells whoever waits, at either end. */
   protected leave(state: number): void {
     if (Atomics.compareExchange(this.words, STATE, OPEN, state) === ENDED && state !== ENDED) Atomics.compareExchange(this.words, STATE, ENDED, state)
+    this.turn(WRITER_TURN)
+    this.turn(READER_TURN)
   }
 }
 
@@ -106,13 +108,11 @@ export class RingWriter extends RingEnd {
   /** The stream is complete. */
   end(): void {
     this.leave(ENDED)
-    this.turn(WRITER_TURN)
   }
 
   /** The stream ends before it is complete: the reader gets what was written, then an error. */
   cut(): void {
     this.leave(CUT)
-    this.turn(WRITER_TURN)
   }
 
   /** Writes as much as there is room for; returns how far it got. */
@@ -159,7 +159,6 @@ export class RingReader extends RingEnd {
   /** Reads no more: the writer gets an error. */
   cancel(): void {
     this.leave(CANCELLED)
-    this.turn(READER_TURN)
   }
 
   /** Undefined while there is nothing to take, and more may come. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { Worker, type MessagePort } from 'node:worker_threads'
-import { OUTPUT_WORDS } from './write-all.ts'
+import { OVER, WAKES } from './protocol.ts'
+import { OUTPUT_WORDS, releaseOutput } from './write-all.ts'
 
 /** What a thread is started with. */
 export interface ThreadData {
@@ -21,11 +22,17 @@ export interface ThreadData {
 
 const before: string[] = []
 const modules = new Set<string>()
+let early = true
 const outputLocks = new Int32Array(new SharedArrayBuffer(4 * OUTPUT_WORDS))
 
 // A thread cannot be started from TypeScript on Node 20, so this is JavaScript.
 const bootstrap = `
 const { workerData } = require('node:worker_threads')
+process.on('exit', (code) => {
+  Atomics.store(workerData.words, ${OVER}, code + 1)
+  Atomics.add(workerData.words, ${WAKES}, 1)
+  Atomics.notify(workerData.words, ${WAKES})
+})
 ;(async () => {
   for (const url of workerData.tsx) (await import(url)).register()
   for (const url of workerData.before) await import(url)
@@ -43,6 +50,16 @@ export function expectModule(href: string): void {
   modules.add(href)
 }
 
+/**
+ * A thread has ended before it came to its first call: one of the modules may have ended it, and is left to the call
+ * that names it from now on. Returns false where that was so already.
+ */
+export function leaveModules(): boolean {
+  const left = early && modules.size > 0
+  early = false
+  return left
+}
+
 /** Starts a thread that runs `entry`, a module beside this one without its extension. */
 export function startThread(entry: string, port: MessagePort, words: Int32Array): Worker {
   const own = import.meta.url
@@ -53,9 +70,11 @@ export function startThread(entry: string, port: MessagePort, words: Int32Array)
     port,
     words,
     outputLocks,
-    modules: [...modules],
+    modules: early ? [...modules] : [],
   }
-  return new Worker(bootstrap, { eval: true, name: 'tsgi', workerData: data, transferList: [port] })
+  const worker = new Worker(bootstrap, { eval: true, name: 'tsgi', workerData: data, transferList: [port] })
+  const { threadId } = worker
+  return worker.on('exit', () => releaseOutput(outputLocks, threadId))
 }
 
 let foundTsx: readonly string[] | null = null

@@ -1,6 +1,8 @@
 import { InvalidOption, ThreadTimeout } from '../contract/errors.ts'
+import { currentContexts } from './context.ts'
 import { parkedThread, type Settle } from './loop-end.ts'
 import { functionName, type ModuleRef } from './module.ts'
+import { milliseconds } from './pool-thread.ts'
 import { sharedPool, type ThreadPool } from './pool.ts'
 import type { FunctionName } from './protocol.ts'
 import { expectModule } from './start-thread.ts'
@@ -72,14 +74,14 @@ function start(name: FunctionName, args: readonly unknown[], options: SyncToAsyn
     },
   })
   signal?.addEventListener('abort', onAbort, { once: true })
-  if (timeout !== undefined && timeout > 0) timer = setTimeout(() => cancel(new ThreadTimeout(name.name, timeout)), timeout * 1000)
+  if (timeout !== undefined && timeout > 0) timer = setTimeout(() => cancel(new ThreadTimeout(name.name, timeout)), milliseconds(timeout))
 }
 
 /** Begins a call; returns what gives it up. */
 function begin(name: FunctionName, args: readonly unknown[], key: string | null, given: ThreadPool | undefined, grace: number, settle: Settle): (error: unknown) => void {
   const parked = parkedThread()
   if (parked !== null) {
-    const id = parked.call(name, args, true, 0, settle)
+    const id = parked.call(name, args, currentContexts(), true, 0, settle)
     return (error) => {
       parked.forget(id)
       parked.abort(id, error)

@@ -1,6 +1,7 @@
 /** The entry of a pool's thread. */
 import { workerData } from 'node:worker_threads'
 import { setOwner } from './async-to-sync.ts'
+import { preload } from './module.ts'
 import { ThreadEnd } from './parked.ts'
 import type { ThreadData } from './start-thread.ts'
 import { writeAtOnce } from './write-all.ts'
@@ -8,6 +9,5 @@ import { writeAtOnce } from './write-all.ts'
 const { port, words, outputLocks, modules } = workerData as ThreadData
 
 writeAtOnce(outputLocks)
-// What cannot be loaded fails the call that names it.
-for (const module of modules) await import(module).catch(() => {})
+for (const module of modules) await preload(module)
 setOwner(new ThreadEnd(port, words))

@@ -1,9 +1,8 @@
 import { writeSync } from 'node:fs'
+import { threadId } from 'node:worker_threads'
 
-/** Words of the shared memory: one lock for each of standard output and standard error. */
+/** Words of the shared memory: one lock for each of standard output and standard error, which holds the number of a thread. */
 export const OUTPUT_WORDS = 3
-/** Milliseconds after which a lock is taken from a thread that ended with it. */
-const PATIENCE = 1000
 /** Milliseconds between two tries to write to a pipe that is full. */
 const PAUSE = 2
 
@@ -13,9 +12,7 @@ const PAUSE = 2
  */
 export function writeAll(fd: 1 | 2, data: string | Uint8Array, locks: Int32Array): void {
   const bytes = typeof data === 'string' ? Buffer.from(data) : data
-  while (Atomics.compareExchange(locks, fd, 0, 1) !== 0) {
-    if (Atomics.wait(locks, fd, 1, PATIENCE) === 'timed-out') break
-  }
+  for (let holder; (holder = Atomics.compareExchange(locks, fd, 0, threadId)) !== 0;) Atomics.wait(locks, fd, holder)
   try {
     let at = 0
     while (at < bytes.length) {
@@ -28,8 +25,14 @@ export function writeAll(fd: 1 | 2, data: string | Uint8Array, locks: Int32Array
       }
     }
   } finally {
-    Atomics.store(locks, fd, 0)
-    Atomics.notify(locks, fd, 1)
+    releaseOutput(locks, threadId)
+  }
+}
+
+/** Takes the locks from a thread that may have ended in the midst of its output. */
+export function releaseOutput(locks: Int32Array, thread: number): void {
+  for (const fd of [1, 2]) {
+    if (Atomics.compareExchange(locks, fd, thread, 0) === thread) Atomics.notify(locks, fd, 1)
   }
 }
 

@@ -1,7 +1,9 @@
 /** The code of the documents is type-checked and run, and does what the text beside it says. */
 import { rejects } from 'node:assert/strict'
+import { scryptSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import * as assert from 'uvu/assert'
 import { proxyHeaders } from '../../lib/middleware/index.ts'
 import { application, UnsupportedScope, WebSocketRefused, type Application, type HttpScope, type Server } from '../../lib/index.ts'
@@ -273,6 +275,29 @@ test('tls.md: several names are options, and an application knows its client by 
   await (await examples.application('tls/client/app.ts'))(scope, () => new Promise(() => {}), async (event) => void sent.push(event))
   assert.equal(sent.map((event) => (event as { status?: number; body?: string }).status ?? (event as { body?: string }).body), [200, 'hello, CN=ann\n'])
 })
+
+test('threads.md: a function on a thread, a pool, both ways, a shared context', async (t) => {
+  for (const label of ['report/report.ts', 'pool/report.ts', 'nested/legacy.ts', 'nested/prices.ts', 'context/user.ts']) run.add(`threads/${label}`) // on threads
+  const response = await (await open(t, 'threads/report/app.ts')).fetch('/secret')
+  assert.is(await response.text(), scryptSync('/secret', 'salt', 32).toString('hex'))
+  const show = async (label: string): Promise<readonly string[]> => {
+    run.add(label)
+    return printed(() => examples.load(label))
+  }
+  assert.equal(await show('threads/nested/main.ts'), ['9'])
+  assert.equal(await show('threads/context/main.ts'), ['hello, Ada'])
+  const shown = /\/\/ (\{ threads.*)/.exec(readFileSync(examples.path('threads/pool/pool.ts'), 'utf8'))?.[1]
+  run.add('threads/pool/pool.ts')
+  const logged: unknown[] = []
+  const { log } = console
+  console.log = (value: unknown) => logged.push(value)
+  try {
+    await examples.load('threads/pool/pool.ts')
+  } finally {
+    console.log = log
+  }
+  assert.equal(logged.map((value) => inspect(value)), [shown])
+}, 30)
 
 test('no example is left out', () => {
   assert.equal(examples.labels.filter((label) => !run.has(label)), [])
