@@ -40,6 +40,7 @@ export class LoopEnd {
   readonly #port: MessagePort
   readonly #words: Int32Array
   readonly #known = new Map<string, number>()
+  readonly #indexes = new WeakMap<FunctionName, number>()
   readonly #calls = new Map<number, { readonly settle: Settle; readonly outer: Beneath | null }>()
   #lastCall = 0
   #over = false
@@ -102,14 +103,23 @@ export class LoopEnd {
   }
 
   #indexOf(name: FunctionName): number {
-    const key = `${name.href}#${name.name}`
-    let index = this.#known.get(key)
+    let index = this.#indexes.get(name)
     if (index === undefined) {
-      index = this.#known.size
-      this.#known.set(key, index)
-      const define: Define = [DEFINE, index, name.href, name.name]
-      this.#send(define)
+      index = this.#define(name)
+      this.#indexes.set(name, index)
     }
+    return index
+  }
+
+  /** Tells the thread of a function, once however many objects name it. */
+  #define({ href, name }: FunctionName): number {
+    const key = `${href}#${name}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    const index = this.#known.size
+    this.#known.set(key, index)
+    const define: Define = [DEFINE, index, href, name]
+    this.#send(define)
     return index
   }
 

@@ -10,19 +10,34 @@ export type ModuleRef = URL
 // TypeScript's own names for its output: a missing one stands for its source.
 const sources: readonly (readonly [RegExp, string])[] = [[/\.js$/, '.ts'], [/\.mjs$/, '.mts'], [/\.cjs$/, '.cts']]
 
+/** What references name: a program has as many as it has functions, and looks each up often. */
+const named = new Map<string, FunctionName>()
+
 /** What a reference names; a missing `.js` falls back to the `.ts` beside it. Throws `LoadFailed` where there is no such file, and `InvalidOption`. */
 export function functionName(ref: ModuleRef): FunctionName {
   if (!(ref instanceof URL) || ref.protocol !== 'file:') throw new InvalidOption('a module', 'a file URL', ref)
-  const name = ref.hash === '' ? 'default' : decodeURIComponent(ref.hash.slice(1))
+  let name = named.get(ref.href)
+  if (name === undefined) {
+    name = { href: existingModule(ref), name: exportNameOf(ref) }
+    named.set(ref.href, name)
+  }
+  return name
+}
+
+function exportNameOf(ref: ModuleRef): string {
+  return ref.hash === '' ? 'default' : decodeURIComponent(ref.hash.slice(1))
+}
+
+function existingModule(ref: ModuleRef): string {
   const module = new URL(ref)
   module.hash = ''
-  if (existsSync(module)) return { href: module.href, name }
+  if (existsSync(module)) return module.href
   for (const [output, source] of sources) {
     const other = new URL(module)
     other.pathname = other.pathname.replace(output, source)
-    if (other.pathname !== module.pathname && existsSync(other)) return { href: other.href, name }
+    if (other.pathname !== module.pathname && existsSync(other)) return other.href
   }
-  throw new LoadFailed(`${fileURLToPath(module)}: no such file, expected a module that exports ${JSON.stringify(name)}`)
+  throw new LoadFailed(`${fileURLToPath(module)}: no such file, expected a module that exports ${JSON.stringify(exportNameOf(ref))}`)
 }
 
 const loaded = new Map<string, Record<string, unknown>>()

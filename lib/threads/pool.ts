@@ -51,9 +51,8 @@ export class ThreadPool implements AsyncDisposable {
   }
 
   get stats(): ThreadPoolStats {
-    const live = this.#live()
-    const busy = live.filter(({ jobs }) => jobs.length > 0).length
-    return { threads: live.length, busy, queued: this.#outstanding - busy, hops: this.#hops }
+    const busy = this.#busy()
+    return { threads: this.#live().length, busy, queued: this.#outstanding - busy, hops: this.#hops }
   }
 
   /**
@@ -67,8 +66,7 @@ export class ThreadPool implements AsyncDisposable {
     if (thread !== null && thread.jobs.length === 0) {
       thread.send(job)
     } else {
-      const { queued } = this.stats
-      if (queued >= this.#queueLimit) throw new ThreadQueueFull(this.#queueLimit)
+      if (this.#outstanding - this.#busy() >= this.#queueLimit) throw new ThreadQueueFull(this.#queueLimit)
       if (thread !== null && thread.hasRoom) thread.send(job)
       else if (thread !== null && key !== null) thread.waiting.push(job)
       else this.#queue.push(job)
@@ -110,6 +108,13 @@ export class ThreadPool implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** How many threads run a call. */
+  #busy(): number {
+    let busy = 0
+    for (const thread of this.#threads) if (thread !== null && thread.jobs.length > 0) busy++
+    return busy
   }
 
   #live(): PoolThread[] {
