@@ -1,12 +1,12 @@
 /**
  * Runs specs under several versions of Node, which come from the `node` package on npm.
- * `npm run check:nodes` runs the behaviour suite and the protocols; names after `--` choose other specs.
+ * `npm run check:nodes` runs the behaviour suite, the protocols, the server and the threads; names after `--` choose other specs.
  */
 import { spawnSync } from 'node:child_process'
 
 const versions = ['20', '22', '24', '26']
 const wanted = process.argv.slice(2)
-const specs = wanted.length > 0 ? wanted : ['behaviour', 'exchange', 'protocols', 'server']
+const specs = wanted.length > 0 ? wanted : ['behaviour', 'exchange', 'protocols', 'server', 'threads/']
 
 const failed = []
 for (const version of versions) {
