@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { InvalidOption, ThreadTimeout } from '../contract/errors.ts'
 import { currentContexts } from './context.ts'
 import { parkedThread, type Settle } from './loop-end.ts'
@@ -73,7 +74,11 @@ function start(name: FunctionName, args: readonly unknown[], options: SyncToAsyn
       settle.reject(error)
     },
   })
-  signal?.addEventListener('abort', onAbort, { once: true })
+  if (signal !== undefined) {
+    // Each call that is under way listens; Node would take more than ten for a leak.
+    setMaxListeners(0, signal)
+    signal.addEventListener('abort', onAbort, { once: true })
+  }
   if (timeout !== undefined && timeout > 0) timer = setTimeout(() => cancel(new ThreadTimeout(name.name, timeout)), milliseconds(timeout))
 }
 
