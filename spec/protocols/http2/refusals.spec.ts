@@ -52,6 +52,11 @@ for (const [rule, status, fields] of [
     const { port } = await rawServer(t, app)
     const client = await http2Raw(t, port)
     const answer = await client.ask(1, fields as Fields)
+    if (rule.startsWith('userinfo') && answer.reset !== null) {
+      // nghttp2 of later versions of Node sees to these itself.
+      assert.equal([answer.status, scopes], [0, []])
+      return
+    }
     assert.is(answer.status, status)
     assert.is(field(answer, 'content-type'), 'text/plain; charset=utf-8')
     assert.match(answer.body, new RegExp(`^${status} [A-Z][^:]*: [^\\n]+\\n$`))
