@@ -19,8 +19,6 @@ export type DeflateParameters = Record<string, string | number | boolean>
 
 export interface PerMessageDeflateOptions {
   readonly isServer: true
-  /** Bytes of an inflated message. */
-  readonly maxPayload: number
   readonly serverMaxWindowBits: number
   readonly zlibDeflateOptions: { readonly memLevel: number }
   /** Of the process; the first one given counts. */
@@ -29,11 +27,10 @@ export interface PerMessageDeflateOptions {
 
 type Done = (error: Error | null | undefined, data: Buffer) => void
 
-/** Both directions of RFC 7692 for one WebSocket. Calls of one direction must not overlap. */
+/** What a server agrees to and deflates of RFC 7692, for one WebSocket. Calls of `compress` must not overlap. */
 export interface MessageDeflate {
   /** Agrees to one of the offers; throws where there is none to agree to. */
   accept(offers: ExtensionParameters[]): DeflateParameters
-  decompress(data: Buffer, last: boolean, done: Done): void
   compress(data: Buffer | string, last: boolean, done: Done): void
   /** Frees the memory of zlib. */
   cleanup(): void
