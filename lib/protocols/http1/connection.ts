@@ -122,7 +122,7 @@ export class Http1Connection extends Timed implements HttpTransport {
     this.#sniffing = settings.owner.http2 !== null
     const connected = socket as ConnectedSocket
     connected[connectionKey] = this
-    if (settings.scheme !== 'http' || !shareReads(socket, onRead)) socket.on('data', onData)
+    if (!shareReads(socket, onRead)) socket.on('data', onData)
     socket.on('end', onEnd)
     socket.on('drain', onDrain)
     socket.on('error', onError)

@@ -249,7 +249,11 @@ export class Http2Stream extends Timed implements HttpTransport {
     if (head.contentLength !== null) fields['content-length'] = head.contentLength
     const which = last ? 1 : head.trailers ? 2 : 0
     const options = (head.dated || !this.#settings.date ? undated : dated)[which] as ServerStreamResponseOptions
-    sendFields(fields, (each) => this.#stream.respond(each, options))
+    try {
+      this.#stream.respond(fields, options)
+    } catch (error) {
+      this.#stream.respond(joinedAfter(error, fields), options)
+    }
   }
 
   #put(chunk: Uint8Array | string): boolean {
@@ -281,16 +285,19 @@ export class Http2Stream extends Timed implements HttpTransport {
 const dated = [plain, ending, trailing]
 
 function sendTrailers(stream: ServerHttp2Stream, flat: readonly string[]): void {
-  if (!stream.destroyed) sendFields(responseFields(flat), (each) => stream.sendTrailers(each))
+  if (stream.destroyed) return
+  const fields = responseFields(flat)
+  try {
+    stream.sendTrailers(fields)
+  } catch (error) {
+    stream.sendTrailers(joinedAfter(error, fields))
+  }
 }
 
-function sendFields(fields: OutgoingHttpHeaders, send: (fields: OutgoingHttpHeaders) => void): void {
-  try {
-    send(fields)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
-    send(joinedFields(fields))
-  }
+/** The fields joined, if a repeated one is what was wrong with them; else throws the error again. */
+function joinedAfter(error: unknown, fields: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
+  return joinedFields(fields)
 }
 
 /** `close` follows. */
