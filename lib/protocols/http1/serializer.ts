@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import type { ResponseHead } from '../../exchange/transport.ts'
+import { currentDate } from '../date.ts'
 
 /** How a response ends on the wire (RFC 9112 6.3). */
 export type Framing = 'length' | 'chunked' | 'close'
@@ -15,23 +16,10 @@ function statusLine(status: number): string {
   return line
 }
 
-let dateSecond = 0
-let dateLine = ''
-
-function currentDateLine(): string {
-  const now = Date.now()
-  const second = now - (now % 1000)
-  if (second !== dateSecond) {
-    dateSecond = second
-    dateLine = `date: ${new Date(second).toUTCString()}\r\n`
-  }
-  return dateLine
-}
-
 /** Writes a final head, as Latin-1 text. `connection` is the value of that field, or null for none. */
 export function headText(head: ResponseHead, framing: Framing, connection: 'close' | 'keep-alive' | null, date: boolean): string {
   let text = statusLine(head.status) + fieldLines(head.headers)
-  if (date && !head.dated) text += currentDateLine()
+  if (date && !head.dated) text += dateLine()
   if (head.contentLength !== null) text += `content-length: ${head.contentLength}\r\n`
   else if (framing === 'chunked') text += 'transfer-encoding: chunked\r\n'
   if (connection !== null) text += `connection: ${connection}\r\n`
@@ -55,7 +43,7 @@ export function refusalText(status: number, reason: string, date: boolean): stri
   const upgrade = status === 426 ? ', upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13' : ''
   return statusLine(status)
     + 'content-type: text/plain; charset=utf-8\r\n'
-    + (date ? currentDateLine() : '')
+    + (date ? dateLine() : '')
     + `content-length: ${body.length}\r\nconnection: close${upgrade}\r\n\r\n${body}`
 }
 
@@ -64,7 +52,7 @@ export function upgradeText(fields: readonly string[], accept: string, date: boo
   return statusLine(101)
     + `upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: ${accept}\r\n`
     + fieldLines(fields)
-    + (date ? currentDateLine() : '')
+    + (date ? dateLine() : '')
     + '\r\n'
 }
 
@@ -72,4 +60,8 @@ function fieldLines(headers: readonly string[]): string {
   let text = ''
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
   return text
+}
+
+function dateLine(): string {
+  return `date: ${currentDate()}\r\n`
 }

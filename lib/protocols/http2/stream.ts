@@ -4,6 +4,7 @@ import type { HeaderList } from '../../contract/headers.ts'
 import { forbiddenInTrailers } from '../../exchange/headers.ts'
 import type { HttpExchange } from '../../exchange/http.ts'
 import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import { currentDate } from '../date.ts'
 import { Refusal } from '../refusal.ts'
 import { Timed } from '../timer-wheel.ts'
 import type { Http2Connection } from './connection.ts'
@@ -22,11 +23,13 @@ interface KeyedStream extends ServerHttp2Stream {
   [streamKey]?: Http2Stream
 }
 
-const plain: ServerStreamResponseOptions = {}
-const ending: ServerStreamResponseOptions = { endStream: true }
-const trailing: ServerStreamResponseOptions = { waitForTrailers: true }
-/** The same for responses without a `date`, or with one of the application's own; the types do not have `sendDate`. */
-const undated = [plain, ending, trailing].map((options) => ({ ...options, sendDate: false }))
+/** The types do not have `sendDate`. */
+type RespondOptions = ServerStreamResponseOptions & { readonly sendDate: false }
+
+// The date is ours: for Node to read such options costs it more than all that it does with the fields.
+const dateless: RespondOptions = { sendDate: false }
+const ending: RespondOptions = { ...dateless, endStream: true }
+const trailing: RespondOptions = { ...dateless, waitForTrailers: true }
 
 /** One request and its response: the transport of its exchange over a stream of node:http2. */
 export class Http2Stream extends Timed implements HttpTransport {
@@ -247,8 +250,9 @@ export class Http2Stream extends Timed implements HttpTransport {
     const fields = responseFields(head.headers)
     fields[':status'] = head.status
     if (head.contentLength !== null) fields['content-length'] = head.contentLength
-    const which = last ? 1 : head.trailers ? 2 : 0
-    const options = (head.dated || !this.#settings.date ? undated : dated)[which] as ServerStreamResponseOptions
+    const dated = head.dated || this.#settings.date
+    if (dated && !head.dated) fields.date = currentDate()
+    const options = last ? ending : head.trailers ? trailing : dated ? undefined : dateless
     try {
       this.#stream.respond(fields, options)
     } catch (error) {
@@ -281,8 +285,6 @@ export class Http2Stream extends Timed implements HttpTransport {
     if (this.#bodyPending) this.#stream.close(constants.NGHTTP2_NO_ERROR)
   }
 }
-
-const dated = [plain, ending, trailing]
 
 function sendTrailers(stream: ServerHttp2Stream, flat: readonly string[]): void {
   if (stream.destroyed) return
