@@ -1,5 +1,6 @@
 /** The examples of the showcase. To add one: an entry here, and its try-out, page/try/NAME.js for the path /NAME. */
 import type { Application } from 'tsgi'
+import { fromWsgi } from 'tsgi/adapters/wsgi'
 import blocking from '../blocking/app.ts'
 import chat from '../chat/app.ts'
 import echo from '../echo.ts'
@@ -77,5 +78,12 @@ export const examples: readonly Example[] = [
     name: 'Sync calls async',
     shows: 'A report written without an <code>await</code> fetches its figures, by <code>asyncToSync</code>, from this very server, which is free to answer.',
     source: 'sync-calls-async/app.ts',
+  },
+  {
+    path: '/guestbook',
+    application: fromWsgi(new URL('../guestbook/app.js', import.meta.url)),
+    name: 'Guestbook',
+    shows: 'Code from before promises: SQLite, uploads, sessions and slow passwords, all by calls that block. <code>fromWsgi</code> runs it on threads, and the clock above ticks on.',
+    source: 'guestbook/app.ts',
   },
 ]

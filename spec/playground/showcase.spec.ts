@@ -8,6 +8,7 @@ import showcase from '../../playground/showcase/app.ts'
 import { examples } from '../../playground/showcase/examples.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 import { openPage, watchTroubles } from './browser.ts'
+import { ownDatabase } from './guestbook-driver.ts'
 import { openSocket, refusal } from './socket.ts'
 
 const test = suite('playground showcase')
@@ -81,6 +82,7 @@ test('the page comes with early hints, on HTTP/1.1 only', async (t) => {
 
 test.needing(['chromium'], () => {
   test('in a browser, each card can be tried', async (t) => {
+    ownDatabase(t)
     let left = false
     let leaves!: () => void
     const hasLeft = new Promise<void>((resolve) => (leaves = resolve))
@@ -142,6 +144,10 @@ test.needing(['chromium'], () => {
 
     await card('/sync-calls-async').getByRole('button', { name: 'Make the report' }).click()
     await shows(page, '/sync-calls-async', /^lisbon .* EUR\noslo .* EUR\nquito +no figures: 503 .*\nsapporo .* EUR\n\nMade on thread \d/)
+
+    await card('/guestbook').getByRole('textbox').fill('Hello <b>book</b>, grüße')
+    await card('/guestbook').getByRole('button', { name: 'Sign the book' }).click()
+    await shows(page, '/guestbook', 'Thank you for signing. You may add a picture below.\nHello <b>book</b>, grüße')
 
     assert.equal(troubles, [])
   }, 45)
