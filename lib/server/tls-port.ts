@@ -4,7 +4,7 @@ import type { Address, TlsExtension } from '../contract/scope.ts'
 import { Timed, type TimerWheel } from '../protocols/timer-wheel.ts'
 import { certificateFor, type Certificates } from './certificates.ts'
 import type { Log } from './log.ts'
-import { tlsExtension } from './tls-extension.ts'
+import { keepClientChains, tlsExtension } from './tls-extension.ts'
 
 /** The first byte of TLS: the type of a record with a handshake message (RFC 8446 5.1). */
 const HANDSHAKE = 0x16
@@ -51,6 +51,7 @@ export class TlsPort {
       handshakeTimeout: NO_LIMIT,
       SNICallback: (name, done) => done(null, certificateFor(this.#certificates, name)?.context),
     })
+    if (settings.clientAuth !== 'none') keepClientChains(this.#server)
     this.#server.on('secureConnection', (socket) => this.#secured(socket))
     this.#server.on('tlsClientError', (error, socket) => this.#handshakeOf(socket)?.failed(reasonOf(error, socket)))
   }

@@ -29,6 +29,11 @@ function withCertificate({ cert, key }: Issued): ConnectionOptions {
   return { cert: readFileSync(cert), key: readFileSync(key) }
 }
 
+/** A certificate and those that are sent after it. */
+function withChain({ cert, key }: Issued, ...others: readonly Issued[]): ConnectionOptions {
+  return { cert: Buffer.concat([cert, ...others.map((other) => other.cert)].map((file) => readFileSync(file))), key: readFileSync(key) }
+}
+
 /** `openssl s_client` that asks for `/`; what the server answered. */
 async function sClient(port: number, args: readonly string[], input = 'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n'): Promise<{ code: number; stdout: string; stderr: string }> {
   return runProgram('openssl', ['s_client', '-quiet', '-no_ign_eof', '-ign_eof', '-connect', `127.0.0.1:${port}`, '-servername', 'localhost', '-CAfile', authority().cert, '-verify_return_error', ...args], input)
@@ -106,14 +111,13 @@ test.needing(['openssl', 'curl'], () => {
 
   const middle = issue({ subject: '/CN=Middle', by: authority(), authority: true })
   const ann = issue({ subject: '/C=DE/O=A\\, B+OU=Dev/CN=ann', by: middle })
-  const chained: Issued = { ...ann, cert: ann.cert }
   const stranger = issue({ subject: '/CN=stranger', by: null })
 
   test('tlsClientAuth optional: none, a good one with its chain, and a bad one with the error', async (t) => {
     const server = await tlsServer(t, { tlsClientAuth: 'optional', tlsCa: authority().cert })
     const rows: readonly (readonly [ConnectionOptions, Partial<NonNullable<Told['tls']>>])[] = [
       [{}, { clientCertChain: [], clientCertName: null, clientCertError: null }],
-      [{ cert: Buffer.concat([readFileSync(chained.cert), readFileSync(middle.cert)]), key: readFileSync(chained.key) },
+      [withChain(ann, middle),
         { clientCertChain: [ann.pem, middle.pem], clientCertName: 'CN=ann,OU=Dev+O=A\\, B,C=DE', clientCertError: null }],
       [withCertificate(stranger), { clientCertChain: [stranger.pem], clientCertName: 'CN=stranger', clientCertError: 'DEPTH_ZERO_SELF_SIGNED_CERT' }],
       [withCertificate(ann), { clientCertChain: [ann.pem], clientCertName: 'CN=ann,OU=Dev+O=A\\, B,C=DE', clientCertError: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }],
@@ -124,6 +128,24 @@ test.needing(['openssl', 'curl'], () => {
         assert.equal({ clientCertChain: tls?.clientCertChain, clientCertName: tls?.clientCertName, clientCertError: tls?.clientCertError }, expected, maxVersion)
       }
     }
+  })
+
+  test('the chain is what the client sent, in its order: without the root that only we have, with the one that it sent', async (t) => {
+    const lower = issue({ subject: '/CN=Lower', by: middle, authority: true })
+    const eve = issue({ subject: '/CN=eve', by: lower })
+    for (const tlsClientAuth of ['optional', 'required'] as const) {
+      const server = await tlsServer(t, { tlsClientAuth, tlsCa: authority().cert })
+      for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+        for (const others of [[lower, middle], [middle, lower], [lower, middle, authority()]]) {
+          const { tls } = await tell(t, server, { maxVersion, ...withChain(eve, ...others) })
+          assert.equal([tls?.clientCertChain, tls?.clientCertError], [[eve.pem, ...others.map(({ pem }) => pem)], null], `${tlsClientAuth}, ${maxVersion}`)
+        }
+      }
+    }
+    // One that cannot be verified is told whole, too.
+    const server = await tlsServer(t, { tlsClientAuth: 'optional', tlsCa: authority().cert })
+    const { tls } = await tell(t, server, withChain(ann, stranger))
+    assert.equal([tls?.clientCertChain, tls?.clientCertError], [[ann.pem, stranger.pem], 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'])
   })
 
   test('a session that is resumed keeps the client\'s name, and its error', async (t) => {
