@@ -14,6 +14,8 @@ import { Http2Stream } from './stream.ts'
 const RESET_BURST = 1000
 /** Pairs of a header list over the fields that are allowed: pseudo-fields, and cookies, which come in crumbs. */
 const MORE_PAIRS = 1000
+/** Bytes that a stream hands to nghttp2 at once, at most. */
+const PART = 65536
 /** Seconds that a client has to answer the ping between the two GOAWAYs. */
 const GOAWAY_WAIT = 1
 /** Seconds between two looks at a session with open streams, at most: at its life, and at what clients take. */
@@ -207,11 +209,17 @@ export class Http2Connection extends Timed {
   }
 }
 
+/** Megabytes that Node lets a session have: enough for a part of a body in each stream, however many are stalled. */
+function sessionMemory(maxStreams: number): number {
+  return Math.ceil((maxStreams || 1000) * PART / 1e6) + 10
+}
+
 function sessionOptions(settings: Http2Settings): Parameters<typeof performServerHandshake>[1] {
   const { fields, maxHeaderList, maxResets, maxStreams } = settings
   const options = {
     settings: { maxConcurrentStreams: maxStreams || 2 ** 32 - 1, maxHeaderListSize: maxHeaderList || 2 ** 32 - 1 },
     maxHeaderListPairs: fields === Infinity ? 2 ** 31 - 1 : fields + MORE_PAIRS,
+    maxSessionMemory: sessionMemory(maxStreams),
     // Node has these two; its types do not yet.
     streamResetBurst: RESET_BURST,
     streamResetRate: maxResets || RESET_BURST,
