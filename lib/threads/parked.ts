@@ -7,6 +7,10 @@ import { loadedFunction, loadFunction, loadFunctionNow } from './module.ts'
 import {
   ABORT, ANSWER, ASK, CALL, DEFINE, DONE, OVER, WAKES, type Ask, type Call, type Done, type FunctionName, type ToThread,
 } from './protocol.ts'
+import { Spin } from './spin.ts'
+
+/** Calls in a row that are waited for awake, before the thread's own event loop has its turn. */
+const STREAK = 32
 
 /** A call that this thread is in. */
 interface Running {
@@ -27,6 +31,8 @@ export class ThreadEnd {
   /** Answers that came while an inner call was waiting for its own. */
   readonly #answers = new Map<number, { readonly failed: boolean; readonly value: unknown }>()
   #lastAsk = 0
+  readonly #forAnswer = new Spin()
+  readonly #forCall = new Spin()
 
   constructor(port: MessagePort, words: Int32Array) {
     this.#port = port
@@ -66,7 +72,7 @@ export class ThreadEnd {
       const received = receiveMessageOnPort(this.#port) as { readonly message: ToThread } | undefined
       if (received !== undefined) this.#take(received.message)
       else if (this.over) throw new ThreadDied(name, `exit code ${Atomics.load(this.#words, OVER) - 1}`)
-      else Atomics.wait(this.#words, WAKES, wakes)
+      else if (!this.#forAnswer.changed(this.#words, WAKES, wakes)) Atomics.wait(this.#words, WAKES, wakes)
     }
   }
 
@@ -101,9 +107,15 @@ export class ThreadEnd {
   async #work(): Promise<void> {
     if (this.#busy) return
     this.#busy = true
-    for (;;) {
+    for (let streak = 0; ;) {
       const call = this.#calls.shift()
-      if (call === undefined) break
+      if (call === undefined) {
+        if (streak++ === STREAK) break
+        // What the last call left for the next tick comes before the next call.
+        await ticked()
+        if (this.#calls.length === 0 && !this.#expect()) break
+        continue
+      }
       const [, id, slot] = call
       if (Atomics.compareExchange(this.#words, slot, id, 0) !== id) continue
       const name = this.#functions[call[4]] as FunctionName // DEFINE came first
@@ -116,6 +128,15 @@ export class ThreadEnd {
       if (run !== null) this.#run(call, run)
     }
     this.#busy = false
+  }
+
+  /** Takes what comes at once; false when nothing does. */
+  #expect(): boolean {
+    const wakes = Atomics.load(this.#words, WAKES)
+    const received = receiveMessageOnPort(this.#port) as { readonly message: ToThread } | undefined
+    if (received === undefined) return this.#forCall.changed(this.#words, WAKES, wakes)
+    this.#take(received.message)
+    return true
   }
 
   #runNow(call: Call): void {
@@ -154,3 +175,6 @@ export class ThreadEnd {
   }
 }
 
+function ticked(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve))
+}
