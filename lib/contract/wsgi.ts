@@ -34,6 +34,8 @@ export interface Environ {
   'wsgi.url_scheme': string
   /** The request's body. */
   'wsgi.input': WsgiInput
+  /** The input ends where the body does, so that it may be read without a `CONTENT_LENGTH`: a body in chunks has none. */
+  'wsgi.input_terminated'?: true | undefined
   /** What is written here goes to the server's log. */
   'wsgi.errors': WsgiErrors
   'wsgi.multithread': boolean
@@ -47,13 +49,13 @@ export interface Environ {
 }
 
 /** A request's body, read by blocking calls. Its end reads as no bytes; a client that leaves before throws `ClientDisconnected`. */
-export interface WsgiInput extends Iterable<Uint8Array> {
+export interface WsgiInput extends Iterable<Buffer> {
   /** At most `size` bytes, fewer only at the end; without a size, or with a negative one, all that are left. */
-  read(size?: number): Buffer
+  read(size?: number | null): Buffer
   /** Up to and with the next line feed; at most `size` bytes. */
-  readline(size?: number): Buffer
+  readline(size?: number | null): Buffer
   /** The lines that are left; no more once they have `hint` bytes together. */
-  readlines(hint?: number): Buffer[]
+  readlines(hint?: number | null): Buffer[]
 }
 
 export interface WsgiErrors {
