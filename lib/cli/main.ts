@@ -10,6 +10,7 @@ import { superviseReload } from '../supervisor/reload.ts'
 import { configureSharedPool } from '../threads/pool.ts'
 import { applicationRef, prepareFor } from './application-ref.ts'
 import { helpText } from './help.ts'
+import { loaderFor } from './interface.ts'
 import { parseCommandLine } from './parse.ts'
 import { stopOnSignals } from './stop.ts'
 import { isSyntaxError, located } from './syntax-error.ts'
@@ -48,7 +49,7 @@ async function run(args: readonly string[], { defaultApplication }: MainOptions)
   const options = withInheritedSockets(line.options)
   const complete = completeOptions(options)
   const log = new Log(complete.logLevel)
-  const server = new Server(ref, options)
+  const server = new Server(ref, options, loaderFor(line.interface))
   const startLine = (urls: readonly string[]): void => log.info(`tsgi ${version()} serves ${named} on ${urls.join(' and ')} (Ctrl+C stops it)`)
   const worker = isReloadWorker()
   if (line.reload && !worker) return superviseReload({ application: ref, options: complete, log, started: startLine })

@@ -1,4 +1,5 @@
 import { optionDefaults, optionKinds, type OptionKey, type OptionKind } from '../server/options.ts'
+import { interfaces } from './interface.ts'
 
 /** One option of the command: the table of these drives parsing, `--help` and spec/options.md. */
 export interface CommandOption {
@@ -32,6 +33,11 @@ function commandNumber(group: string, flag: string, min: number, shownDefault: s
   return { flag, key: null, kind: { type: 'integer', min, max: 2 ** 31 }, value: 'N', help, group, shownDefault }
 }
 
+/** A choice that only the command has; the first is the default. */
+function commandChoice(group: string, flag: string, value: string, choices: readonly string[], help: string): CommandOption {
+  return { flag, key: null, kind: { type: 'choice', choices }, value, help, group, shownDefault: choices[0] ?? '' }
+}
+
 function kebab(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
@@ -44,6 +50,7 @@ export const optionTable: readonly CommandOption[] = [
   option('Address', 'bind', 'PLACE', 'listen here: http://HOST:PORT, https://HOST:PORT, unix:/PATH or fd://N'),
   option('Address', 'backlog', 'N', 'connections that may wait to be accepted'),
 
+  commandChoice('Application', 'interface', 'MODEL', interfaces, `the model of the application: ${interfaces.join(', ')}`),
   option('Application', 'factory', '', 'the export makes the application: call it first'),
   commandOnly('Application', 'reload', 'restart when a source file changes'),
   option('Application', 'lifespan', 'MODE', 'whether the application has a lifespan: auto, on or off'),

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { UsageError } from '../contract/errors.ts'
 import type { OptionKey, ServerOptions } from '../server/options.ts'
+import type { Interface } from './interface.ts'
 import { optionTable, type CommandOption } from './option-table.ts'
 
 /** A command line, understood. */
@@ -8,6 +9,8 @@ export interface CommandLine {
   /** `path` or `path:export`; undefined if none was given. */
   readonly application: string | undefined
   readonly options: ServerOptions
+  /** What model of application it is. */
+  readonly interface: Interface
   /** Threads of the shared pool, and calls that may wait for one; undefined for the defaults. */
   readonly threads: number | undefined
   readonly threadQueue: number | undefined
@@ -29,6 +32,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const options: Partial<Record<OptionKey, unknown>> = {}
   const set = new Set<string>()
   const numbers = new Map<string, number>()
+  const choices = new Map<string, string>()
   let application: string | undefined
   for (const token of tokens) {
     if (token.kind === 'positional') {
@@ -44,12 +48,14 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
       if (option.kind.type !== 'boolean' && !token.inlineValue && token.value?.startsWith('--') === true) throw missingValue(option)
       if (option.key !== null) options[option.key] = valueOf(option, negated, token.value, options[option.key])
       else if (option.kind.type === 'integer') numbers.set(option.flag, Number(valueOf(option, negated, token.value, undefined)))
+      else if (option.kind.type === 'choice') choices.set(option.flag, String(valueOf(option, negated, token.value, undefined)))
       else if (token.value !== undefined) throw new UsageError(`--${flag} takes no value, found ${JSON.stringify(token.value)}`)
     }
   }
   return {
     application,
     options: options as ServerOptions,
+    interface: (choices.get('interface') ?? 'auto') as Interface,
     threads: numbers.get('threads'),
     threadQueue: numbers.get('thread-queue'),
     reload: set.has('reload'),

@@ -11,7 +11,7 @@ import { bindsOf } from './binds.ts'
 import { CertificateWatch } from './certificate-watch.ts'
 import { certificateFiles, loadCertificates, type Certificates } from './certificates.ts'
 import { listenAll, logAcceptErrors, socketAddress, type Door, type Port } from './listen.ts'
-import { loadApplication, type ModuleRef } from './load.ts'
+import { loadApplication, type LoadApplication, type ModuleRef } from './load.ts'
 import { Log } from './log.ts'
 import { completeOptions, type CompleteOptions, type ServerOptions } from './options.ts'
 import { refusalLine, ServerObserver } from './server-observer.ts'
@@ -38,6 +38,7 @@ export class Server implements AsyncDisposable {
   readonly closed: Promise<void>
 
   readonly #app: Application | ModuleRef
+  readonly #load: LoadApplication
   readonly #options: CompleteOptions
   readonly #log: Log
   readonly #observer: ServerObserver
@@ -54,10 +55,11 @@ export class Server implements AsyncDisposable {
   #emptied: (() => void) | null = null
   #lastServerAddress: Address | null = null
 
-  /** Throws `InvalidOption`. */
-  constructor(app: Application | ModuleRef, options: ServerOptions = {}) {
+  /** Throws `InvalidOption`. `load` is for programs that serve other models of application. */
+  constructor(app: Application | ModuleRef, options: ServerOptions = {}, load: LoadApplication = loadApplication) {
     const complete = completeOptions(options)
     this.#app = app
+    this.#load = load
     this.#options = complete
     this.#log = new Log(complete.logLevel)
     this.#observer = new ServerObserver(this.#log, complete.accessLog, complete.observer)
@@ -114,7 +116,7 @@ export class Server implements AsyncDisposable {
   async #start(listening: boolean): Promise<this> {
     const options = this.#options
     const certificates = loadCertificates(options)
-    const app = this.#app instanceof URL ? await loadApplication(this.#app, options.factory) : this.#app
+    const app = this.#app instanceof URL ? await this.#load(this.#app, options.factory) : this.#app
     const settings = portSettings(options, {
       app,
       observer: this.#observer,
