@@ -42,6 +42,11 @@ function existingModule(ref: ModuleRef): string {
 
 const loaded = new Map<string, Record<string, unknown>>()
 
+/** Says that this thread has a module already: calls of its functions need not load it. */
+export function provideModule(ref: ModuleRef, exports: object): void {
+  loaded.set(functionName(ref).href, exports as Record<string, unknown>)
+}
+
 /** The function, if its module has been loaded. Throws `LoadFailed` if that has no such export. */
 export function loadedFunction({ href, name }: FunctionName): Function | null {
   const exports = loaded.get(href)

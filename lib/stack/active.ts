@@ -1,0 +1,68 @@
+import { responseTo } from './convert.ts'
+import type { Plan } from './plan.ts'
+import { asyncRequest, neutralRequest, syncRequest, type AsyncHttpRequest, type NeutralHttpRequest, type SyncHttpRequest } from './request.ts'
+import type { RequestCore } from './request-core.ts'
+import type { HttpResponse } from './response.ts'
+import type { Params, Route } from './route.ts'
+import type { LoadedStack } from './loaded.ts'
+import type { Answer, Target } from './target.ts'
+
+/** How targets are carried out: here, and where the other mode is. */
+export interface Ways {
+  hereSync(active: ActiveRequest, target: Target): Answer
+  hereAsync(active: ActiveRequest, target: Target): Promise<Answer>
+  /** From the event loop, by code that blocks. */
+  toThread(active: ActiveRequest, target: Target): Promise<Answer>
+  /** From code that blocks, on the event loop. */
+  toLoop(active: ActiveRequest, target: Target): Answer
+  /** The request is over: what the other side has of it may go. */
+  ended(active: ActiveRequest): void
+}
+
+/** A request on its way through a stack. */
+export class ActiveRequest {
+  readonly stack: LoadedStack
+  readonly plan: Plan
+  readonly core: RequestCore
+  readonly ways: Ways
+  /** Which of the routes matched; -1 before that. */
+  #route = -1
+
+  constructor(stack: LoadedStack, plan: Plan, core: RequestCore, ways: Ways) {
+    this.stack = stack
+    this.plan = plan
+    this.core = core
+    this.ways = ways
+  }
+
+  get sync(): SyncHttpRequest {
+    return syncRequest(this.core)
+  }
+
+  get async(): AsyncHttpRequest {
+    return asyncRequest(this.core)
+  }
+
+  get neutral(): NeutralHttpRequest {
+    return neutralRequest(this.core)
+  }
+
+  get routeIndex(): number {
+    return this.#route
+  }
+
+  /** The route that matched. */
+  get route(): Route {
+    return this.stack.routes[this.#route] as Route // asked for once it has been found
+  }
+
+  found(route: number, params: Params): void {
+    this.#route = route
+    this.core.params = params
+  }
+
+  /** What an error turns into, wherever it comes from. */
+  failed(error: unknown): HttpResponse {
+    return responseTo(this, error)
+  }
+}

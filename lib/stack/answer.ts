@@ -1,0 +1,95 @@
+import { NotFound } from '../contract/errors.ts'
+import type { ActiveRequest } from './active.ts'
+import { checked, checkedHook, checkedTemplate } from './checked.ts'
+import type { Neutral } from './effects.ts'
+import { Invoke } from './invoke.ts'
+import type { PlannedLayer } from './plan.ts'
+import { TemplateResponse, type HttpResponse } from './response.ts'
+import { match, type NeutralView } from './route.ts'
+
+/** What is beneath the last layer: finds the view and calls it, with the hooks of all layers around it. */
+export function* answer(active: ActiveRequest): Neutral<HttpResponse> {
+  resolve(active)
+  const { hooks } = active.stack
+  let response: HttpResponse | undefined
+  if (hooks.processView.length > 0) response = yield* viewHooks(active)
+  try {
+    response ??= yield* view(active)
+    if (response instanceof TemplateResponse && !response.isRendered) response = yield* rendered(active, response)
+    return response
+  } catch (error) {
+    const answered = hooks.processException.length === 0 ? undefined : yield* exceptionHooks(active, error)
+    if (answered === undefined) throw error
+    return answered
+  }
+}
+
+function resolve(active: ActiveRequest): void {
+  const { routes } = active.stack
+  const path = active.core.pathInfo
+  for (let index = 0; index < routes.length; index++) {
+    const route = routes[index]
+    const params = route === undefined ? null : match(route, path)
+    if (params === null) continue
+    active.found(index, params)
+    return
+  }
+  throw new NotFound(`nothing is at ${path}`)
+}
+
+function* view(active: ActiveRequest): Neutral<HttpResponse> {
+  const { mode, pattern, view } = active.route
+  const value = mode === null
+    ? yield* (view as NeutralView)(active.neutral, active.core.params)
+    : yield new Invoke(active, mode, { type: 'view' })
+  return checked(`the view of ${pattern}`, value)
+}
+
+function* viewHooks(active: ActiveRequest): Neutral<HttpResponse | undefined> {
+  for (const index of active.stack.hooks.processView) {
+    const planned = hookOf(active, index)
+    const { neutral } = planned.layer
+    const value = neutral === null
+      ? yield new Invoke(active, planned.mode, { type: 'processView', layer: index })
+      : yield* neutral.processView?.(active.neutral, active.route.view, active.core.params) ?? nothing()
+    const response = checkedHook(`${planned.name}.processView`, value)
+    if (response !== undefined) return response
+  }
+  return undefined
+}
+
+function* exceptionHooks(active: ActiveRequest, error: unknown): Neutral<HttpResponse | undefined> {
+  for (const index of active.stack.hooks.processException) {
+    const planned = hookOf(active, index)
+    const { neutral } = planned.layer
+    const value = neutral === null
+      ? yield new Invoke(active, planned.mode, { type: 'processException', layer: index, error })
+      : yield* neutral.processException?.(active.neutral, error) ?? nothing()
+    const response = checkedHook(`${planned.name}.processException`, value)
+    if (response !== undefined) return response
+  }
+  return undefined
+}
+
+/** A response with its content; the hooks may change how it is made, or give another. */
+function* rendered(active: ActiveRequest, given: TemplateResponse): Neutral<HttpResponse> {
+  let response = given
+  for (const index of active.stack.hooks.processTemplateResponse) {
+    const planned = hookOf(active, index)
+    const { neutral } = planned.layer
+    const value = neutral === null
+      ? yield new Invoke(active, planned.mode, { type: 'processTemplateResponse', layer: index, response })
+      : yield* neutral.processTemplateResponse?.(active.neutral, response) ?? nothing()
+    response = checkedTemplate(`${planned.name}.processTemplateResponse`, value)
+  }
+  yield* response.rendering()
+  return response
+}
+
+function* nothing(): Neutral<undefined> {
+  return undefined
+}
+
+function hookOf(active: ActiveRequest, index: number): PlannedLayer {
+  return active.plan.layers[index] as PlannedLayer // the lists of hooks are made of these layers
+}

@@ -1,0 +1,61 @@
+import { STATUS_CODES } from 'node:http'
+import type { ActiveRequest } from './active.ts'
+import { markLogged } from './log.ts'
+import { HttpResponse } from './response.ts'
+
+/**
+ * The response that an error turns into: that of an HTTP error (404, 403, 400, 413, …) has its status, any other is a 500,
+ * which is told to who listens for `gotRequestException`.
+ */
+export function responseTo(active: ActiveRequest, error: unknown): HttpResponse {
+  const { stack, core } = active
+  // Nobody is left to be answered.
+  if (codeOf(error) === 'ERR_TSGI_CLIENT_DISCONNECTED') return markLogged(new HttpResponse(null, { status: 400 }))
+  const status = statusOf(error)
+  if (status === 500) {
+    stack.emit('gotRequestException', active.async, error)
+    stack.log('error', `Internal Server Error: ${core.path}`, error)
+    return markLogged(page(active, 500, error))
+  }
+  if (status !== 404) {
+    stack.log('warn', `${STATUS_CODES[status] ?? status}: ${core.path}: ${(error as Error).message}`)
+    return markLogged(page(active, status, error))
+  }
+  return page(active, status, error)
+}
+
+/** The page of the stack's own for a status, else a short text. */
+function page(active: ActiveRequest, status: number, error: unknown): HttpResponse {
+  const { stack, core } = active
+  const own = stack.errorPages[status]
+  if (own !== undefined) {
+    try {
+      const response = own(active.async, error)
+      if (response instanceof HttpResponse) return response
+      throw new TypeError(`the error page for ${status} gave no HttpResponse`)
+    } catch (failure) {
+      stack.emit('gotRequestException', active.async, failure)
+      stack.log('error', `the error page for ${status} failed: ${core.path}`, failure)
+      return plain(active, 500, failure)
+    }
+  }
+  return plain(active, status, error)
+}
+
+function plain({ stack }: ActiveRequest, status: number, error: unknown): HttpResponse {
+  const reason = `${status} ${STATUS_CODES[status] ?? ''}`.trim()
+  const told = status < 500 ? (error as Error).message : stack.debug && error instanceof Error ? error.stack ?? error.message : ''
+  const text = told === '' ? `${reason}\n` : `${reason}: ${told}\n`
+  return new HttpResponse(text, { status, contentType: 'text/plain; charset=utf-8' })
+}
+
+/** The status of an HTTP error, wherever it was thrown: those of a thread have lost their class. */
+function statusOf(error: unknown): number {
+  const { status } = Object(error) as { readonly status?: unknown }
+  return typeof status === 'number' && status >= 400 && status < 600 && codeOf(error).startsWith('ERR_TSGI_') ? status : 500
+}
+
+function codeOf(error: unknown): string {
+  const { code } = Object(error) as { readonly code?: unknown }
+  return typeof code === 'string' ? code : ''
+}

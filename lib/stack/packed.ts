@@ -1,0 +1,55 @@
+import type { StackName } from './loaded.ts'
+import type { FormParts } from './form.ts'
+import type { RequestHead } from './request-head.ts'
+import type { Mode, Params } from './route.ts'
+
+/** What layers have said of a request; it crosses both ways. */
+export interface PackedState {
+  readonly state: Record<string, unknown>
+  readonly params: Params
+  readonly route: number
+  /** The form, if it has been read. */
+  readonly form: FormParts | null
+  /** The body, if the thread has read it whole. */
+  readonly bytes: Uint8Array | null
+}
+
+/** A target as it crosses. */
+export type PackedTarget =
+  | { readonly type: 'layers'; readonly from: number }
+  | { readonly type: 'view' }
+  | { readonly type: 'processView'; readonly layer: number }
+  | { readonly type: 'processTemplateResponse'; readonly layer: number; readonly response: PackedResponse }
+  | { readonly type: 'processException'; readonly layer: number; readonly error: unknown }
+
+/** A call to the other side. */
+export interface PackedCall {
+  readonly id: string
+  readonly name: StackName
+  readonly home: Mode
+  /** How many layers the stack has: both sides must have made the same. */
+  readonly layers: number
+  readonly head: RequestHead
+  readonly said: PackedState
+  readonly target: PackedTarget
+}
+
+export interface PackedAnswer {
+  readonly said: PackedState
+  readonly response: PackedResponse | null
+}
+
+/** A response as it crosses: bytes go along, what cannot be cloned stays where it is and has a number there. */
+export interface PackedResponse {
+  readonly status: number
+  /** Names and values in turn. */
+  readonly headers: readonly string[]
+  /** Null where it streams, or is yet to be rendered. */
+  readonly content: Uint8Array | string | null
+  /** Where the response itself is, if it stays there: the side from which it is sent (`here`), or to which. */
+  readonly kept: { readonly side: 'here' | 'there'; readonly number: number } | null
+  /** What a response that is yet to be rendered is made of. */
+  readonly context: unknown
+  readonly kind: 'content' | 'stream' | 'template'
+  readonly logged: boolean
+}
