@@ -151,6 +151,109 @@ export class WouldDeadlock extends TsgiError {
   }
 }
 
+/** A sync application has broken a rule of WSGI (PEP 3333); the message names it. */
+export class WsgiError extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_WSGI', `${message} (PEP 3333)`, options)
+  }
+}
+
+/** What a view or a layer throws to have the stack answer with an error status. It has subclasses for the common ones. */
+export class HttpError extends TsgiError {
+  /** The status of the answer: 400 to 599. */
+  readonly status: number
+
+  constructor(status: number, message = `the answer is status ${status}`, options?: ErrorOptions, code: `ERR_TSGI_${string}` = 'ERR_TSGI_HTTP') {
+    super(code, message, options)
+    this.status = status
+  }
+}
+
+/** The request is malformed (400): its JSON, its form, its text, its Host field. */
+export class BadRequest extends HttpError {
+  constructor(message = 'the request is malformed', options?: ErrorOptions) {
+    super(400, message, options, 'ERR_TSGI_BAD_REQUEST')
+  }
+}
+
+/** The request asks for what no honest client asks for (400), such as a redirect to `javascript:`. */
+export class SuspiciousOperation extends HttpError {
+  constructor(message = 'the request is suspicious', options?: ErrorOptions) {
+    super(400, message, options, 'ERR_TSGI_SUSPICIOUS')
+  }
+}
+
+/** The client may not do this (403). */
+export class PermissionDenied extends HttpError {
+  constructor(message = 'permission denied', options?: ErrorOptions) {
+    super(403, message, options, 'ERR_TSGI_PERMISSION_DENIED')
+  }
+}
+
+/** What the client asks for does not exist (404). */
+export class NotFound extends HttpError {
+  constructor(message = 'not found', options?: ErrorOptions) {
+    super(404, message, options, 'ERR_TSGI_NOT_FOUND')
+  }
+}
+
+/** The request's body, or a part of it, is over a limit (413). */
+export class TooLarge extends HttpError {
+  constructor(message = 'the body is too large', options?: ErrorOptions) {
+    super(413, message, options, 'ERR_TSGI_TOO_LARGE')
+  }
+}
+
+/** The request's body is in a charset that cannot be read (415). */
+export class UnsupportedMediaType extends HttpError {
+  constructor(message = 'the media type is not supported', options?: ErrorOptions) {
+    super(415, message, options, 'ERR_TSGI_UNSUPPORTED_MEDIA_TYPE')
+  }
+}
+
+/** A request's body is read a second time after it was streamed, or after the request was over. */
+export class BodyConsumed extends TsgiError {
+  constructor(message = 'the body has been read as a stream already, expected it to be read once, or by bytes() first') {
+    super('ERR_TSGI_BODY_CONSUMED', message)
+  }
+}
+
+/** Sync code on what only async code can wait for, or the other way round. */
+export class WrongMode extends TsgiError {
+  constructor(what: string, mode: 'sync' | 'async') {
+    super('ERR_TSGI_WRONG_MODE', `${what} cannot be used by ${mode} code, expected ${mode === 'sync' ? 'async' : 'sync'} code`)
+  }
+}
+
+/** A response has what no response can have: a bad header, cookie, status or body; or it is not rendered yet. */
+export class InvalidResponse extends TsgiError {
+  constructor(what: string, expected: string, found: unknown) {
+    const promise = typeof (found as { readonly then?: unknown } | null | undefined)?.then === 'function'
+    super('ERR_TSGI_INVALID_RESPONSE', `${what} must be ${expected}, found ${promise ? 'a promise: an await is missing, or the function should be async' : describe(found)}`)
+  }
+}
+
+/** A stack whose layers cannot be put together, or whose module cannot be loaded where it has to run. */
+export class InvalidStack extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_STACK', message, options)
+  }
+}
+
+/** A layer passed a request on a second time. */
+export class PassedTwice extends TsgiError {
+  constructor(layer: string) {
+    super('ERR_TSGI_PASSED_TWICE', `${layer} has passed this request on before; a layer may do that once`)
+  }
+}
+
+/** Thrown by a layer's factory: the stack leaves the layer out. */
+export class MiddlewareNotUsed extends TsgiError {
+  constructor(message = '') {
+    super('ERR_TSGI_MIDDLEWARE_NOT_USED', message)
+  }
+}
+
 /** A command line that cannot be run. */
 export class UsageError extends TsgiError {
   constructor(message: string) {

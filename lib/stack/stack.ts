@@ -71,7 +71,7 @@ export class Stack {
       try {
         response = await runAsync(active, 0)
         logResponse(stack.log, response, request.path)
-        await response.send(send)
+        await response.send(send, response.streaming ? request.signal : undefined)
       } catch (error) {
         if (!(error instanceof ClientDisconnected)) throw error
       } finally {

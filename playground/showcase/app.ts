@@ -1,6 +1,7 @@
-/** All examples behind one page: a tiny router, files that are read once at start, and an early hint. */
+/** All examples behind one page: each mounted at its path, files that are read once at start, and an early hint. */
 import { join } from 'node:path'
 import { application, type Application } from 'tsgi'
+import { mount } from 'tsgi/middleware'
 import { readPageFiles, type PageFile } from '../page-files.ts'
 import { examples, type Example } from './examples.ts'
 
@@ -32,14 +33,8 @@ const page: Application = application({
   websocket: (_scope, _receive, send) => send({ type: 'websocket.close' }),
 })
 
-const app: Application = async (scope, receive, send) => {
-  if (scope.type === 'lifespan') return page(scope, receive, send)
-  const path = scope.path.slice(scope.rootPath.length)
-  const example = examples.find((each) => path === each.path || path.startsWith(`${each.path}/`))
-  if (example === undefined) return page(scope, receive, send)
-  // To mount is to say so in `rootPath`; `path` stays whole, because it contains `rootPath`. For a WebSocket too.
-  return example.application({ ...scope, rootPath: scope.rootPath + example.path }, receive, send)
-}
+// A part sees in `rootPath` where it is mounted; `path` stays whole, because it contains `rootPath`.
+const app: Application = mount(Object.fromEntries(examples.map((example) => [example.path, example.application])), page)
 
 /** The files of the page by path; the index with a card for each example. */
 async function readPage(): Promise<ReadonlyMap<string, PageFile>> {

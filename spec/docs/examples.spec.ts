@@ -1,6 +1,6 @@
 /** The code of the documents is type-checked and run, and does what the text beside it says. */
 import { rejects } from 'node:assert/strict'
-import { scryptSync } from 'node:crypto'
+import { createHash, scryptSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -298,6 +298,35 @@ test('threads.md: a function on a thread, a pool, both ways, a shared context', 
   }
   assert.equal(logged.map((value) => inspect(value)), [shown])
 }, 30)
+
+test('wsgi.md: a sync application on a thread and inline, a body that streams in, one that streams out', async (t) => {
+  for (const label of ['hello/hello.ts', 'upload/upload.ts', 'lines/lines.ts']) run.add(`wsgi/${label}`)
+  const response = await (await open(t, 'wsgi/hello/app.ts')).fetch('/Ada')
+  assert.equal([response.status, response.headers.get('content-length'), await response.text()], [200, '12', 'Hello, Ada!\n'])
+  const tea = await open(t, 'wsgi/inline/app.ts')
+  const brewed = await tea.fetch('/', { method: 'BREW' })
+  assert.equal([brewed.status, await brewed.text()], [418, 'BREW is not tea\n'])
+  assert.is((await tea.fetch('/', { method: 'POST', body: 'x'.repeat(4097) })).status, 413)
+  const uploaded = await (await open(t, 'wsgi/upload/app.ts')).fetch('/', { method: 'POST', body: 'abc'.repeat(100_000) })
+  assert.is(await uploaded.text(), createHash('sha256').update('abc'.repeat(100_000)).digest('hex'))
+  const client = await open(t, 'wsgi/lines/app.ts')
+  assert.equal(await printed(async () => assert.is(await (await client.fetch('/')).text(), 'line 1\nline 2\nline 3\n')), ['closed'])
+})
+
+test('mount.md: each request goes to the longest prefix, with a state of its own', async (t) => {
+  const client = await open(t, 'mount/mount/app.ts')
+  const table = [['/shop/cart', 'shop: /cart\n'], ['/shop/admin', 'admin: \n'], ['/shopping', 'the rest: /shopping\n'], ['http://API.example.com:81/v1/x', 'api: /x\n']] as const
+  for (const [path, text] of table) assert.is(await (await client.fetch(path)).text(), text)
+})
+
+test('fetch.md: a fetch handler answers, and an application is one', async (t) => {
+  const client = await open(t, 'fetch/hello/app.ts')
+  const response = await client.fetch('/a')
+  assert.equal([response.headers.getSetCookie(), await response.text()], [['a=1', 'b=2'], 'Hello from /a, 127.0.0.1!\n'])
+  assert.is(await (await client.fetch('/', { method: 'POST', body: 'echo' })).text(), 'echo')
+  for (const label of ['fetch/other/app.ts', 'fetch/other/handler.ts']) run.add(label)
+  assert.equal(await printed(() => examples.load('fetch/other/handler.ts')), ['200 Hello from /there\n'])
+})
 
 test('no example is left out', () => {
   assert.equal(examples.labels.filter((label) => !run.has(label)), [])

@@ -13,6 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   testing: ['exchange', 'contract'],
   protocols: ['exchange', 'contract'],
   threads: ['contract'],
+  stack: ['threads', 'contract'],
   server: ['protocols', 'exchange', 'contract', 'middleware'],
   supervisor: ['server', 'contract'],
   cli: ['supervisor', 'server', 'threads', 'exchange', 'contract'],
