@@ -19,21 +19,19 @@ export class Either<T = unknown> implements Need<T> {
 }
 
 /**
- * What a neutral layer yields to have the layers beneath answer. It is its own iterator: a generator for each `pass` of
- * each layer would cost more than all else that a layer costs.
+ * What a neutral layer yields to have the layers beneath answer: an iterator that gives itself, and then what it is
+ * resumed with. There is one for all, since nothing is to be remembered: a generator for each `pass` of each layer would
+ * cost more than all else that a layer costs.
  */
-export class Pass implements Iterable<Pass>, Iterator<Pass, HttpResponse, HttpResponse> {
-  readonly request: NeutralHttpRequest
-  #asked = false
+export class Pass implements Iterable<Pass>, Iterator<Pass, HttpResponse, HttpResponse | undefined> {
+  readonly #given: IteratorYieldResult<Pass> = { done: false, value: this }
+  readonly #taken: { done: true; value: HttpResponse | null } = { done: true, value: null }
 
-  constructor(request: NeutralHttpRequest) {
-    this.request = request
-  }
-
-  next(response: HttpResponse): IteratorResult<Pass, HttpResponse> {
-    if (this.#asked) return { done: true, value: response }
-    this.#asked = true
-    return { done: false, value: this }
+  next(response?: HttpResponse): IteratorResult<Pass, HttpResponse> {
+    if (response === undefined) return this.#given
+    const taken = this.#taken
+    taken.value = response
+    return taken as IteratorReturnResult<HttpResponse>
   }
 
   throw(error: unknown): never {
@@ -45,6 +43,9 @@ export class Pass implements Iterable<Pass>, Iterator<Pass, HttpResponse, HttpRe
   }
 }
 
+/** The only one. */
+export const PASS: Pass = new Pass()
+
 /** Code that runs in either mode; its caller writes `yield*` where async code writes `await`. */
 export type Neutral<T> = Generator<Need | Pass, T, unknown>
 
@@ -54,8 +55,8 @@ export function* either<T>(sync: () => T, async: () => Promise<T>): Generator<Ne
 }
 
 /** Has the layers beneath answer: `const response = yield* pass(request)`. A layer can do that once for each request. */
-export function pass(request: NeutralHttpRequest): Generator<Pass, HttpResponse, unknown> {
-  return new Pass(request) as Iterable<Pass> as Generator<Pass, HttpResponse, unknown>
+export function pass(_request: NeutralHttpRequest): Generator<Pass, HttpResponse, unknown> {
+  return PASS as Iterable<Pass> as Generator<Pass, HttpResponse, unknown>
 }
 
 /** Runs neutral code that passes nothing on, blocking. */

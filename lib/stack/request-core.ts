@@ -1,4 +1,6 @@
+import { disconnectSignal } from '../contract/disconnect.ts'
 import { BadRequest, SuspiciousOperation } from '../contract/errors.ts'
+import type { HttpScope } from '../contract/scope.ts'
 import { RequestBody, type BodySource, type ChunkReader, type Reading } from './body.ts'
 import { parseCookies } from './cookies.ts'
 import { runAsync, runSync } from './effects.ts'
@@ -17,7 +19,7 @@ import { parseUrlencoded } from './urlencoded.ts'
 /** What a request may be made with. */
 export interface RequestCoreOptions {
   readonly limits?: Partial<RequestLimits> | undefined
-  /** Makes the signal that aborts when the client leaves. Default: one that never does. */
+  /** Makes the signal that aborts when the client leaves. Default: that of the scope, if the fields are one, else one that never aborts. */
   readonly signal?: (() => AbortSignal) | undefined
   /** Default: an empty one. */
   readonly state?: Record<string, unknown> | undefined
@@ -105,7 +107,7 @@ export class RequestCore {
   }
 
   get signal(): AbortSignal {
-    return this.#signal ??= this.#makeSignal?.() ?? new AbortController().signal
+    return this.#signal ??= this.#makeSignal?.() ?? disconnectSignal(this.fields as HttpScope)
   }
 
   /** The whole body, if it has been read. */

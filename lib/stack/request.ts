@@ -1,5 +1,4 @@
 import type { Receive } from '../contract/application.ts'
-import { disconnectSignal } from '../contract/disconnect.ts'
 import type { HttpReceiveEvent } from '../contract/events.ts'
 import type { HeaderList } from '../contract/headers.ts'
 import type { Address, HttpScope } from '../contract/scope.ts'
@@ -22,7 +21,7 @@ export abstract class HttpRequest {
 
   /** The request of an ASGI application: `HttpRequest.from(scope, receive)`. */
   static from(scope: HttpScope, receive: Receive<HttpReceiveEvent> | Receive, limits?: Partial<RequestLimits>): AsyncHttpRequest {
-    return asyncRequest(new RequestCore(scope, new ReceiveSource(receive), { limits, signal: () => disconnectSignal(scope) }))
+    return asyncRequest(new RequestCore(scope, new ReceiveSource(receive), { limits }))
   }
 
   /** The request of a WSGI application. */

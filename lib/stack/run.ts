@@ -5,15 +5,20 @@ import { checked } from './checked.ts'
 import { Pass, type Need, type Neutral } from './effects.ts'
 import { Invoke } from './invoke.ts'
 import type { PlannedLayer } from './plan.ts'
-import type { HttpResponse } from './response.ts'
+import { HttpResponse } from './response.ts'
 import type { Mode } from './route.ts'
 
-/** A neutral generator that is under way. */
-interface Frame {
+/** A neutral generator that is under way: that of a layer, or what is beneath all of them. */
+class Frame {
   readonly code: Neutral<HttpResponse>
   readonly index: number
-  readonly name: string
   passed: boolean
+
+  constructor(code: Neutral<HttpResponse>, index: number, passed: boolean) {
+    this.code = code
+    this.index = index
+    this.passed = passed
+  }
 }
 
 /**
@@ -41,54 +46,57 @@ export class Run {
 
   /** Goes down from a layer. Gives what has to be waited for; null at the end. */
   start(from: number): Need | null {
-    return this.#enter(from)
+    const given = this.#enter(from)
+    return given instanceof Frame ? this.#go(undefined, false) : this.#up(given)
   }
 
   resume(value: unknown): Need | null {
-    if (!this.#beneath) return this.#step(value, false)
     this.#beneath = false
-    return this.#up(value as HttpResponse)
+    return this.#go(value, false)
   }
 
   fail(error: unknown): Need | null {
-    if (!this.#beneath) return this.#step(error, true)
+    if (!this.#beneath) return this.#go(error, true)
     this.#beneath = false
-    return this.#up(this.#active.failed(error))
+    return this.#go(this.#active.failed(error), false)
   }
 
-  #enter(from: number): Need | null {
+  /** A response, or a need, that came without a frame. */
+  #up(given: HttpResponse | Need): Need | null {
+    return given instanceof HttpResponse ? this.#go(given, false) : given
+  }
+
+  /** Goes down to the next layer that has to be run: gives its frame, its response, or what has to be waited for. */
+  #enter(from: number): Frame | HttpResponse | Need {
     const active = this.#active
-    const { layers } = active.plan
+    const mode = this.#mode
+    const { layers, inner } = active.plan
     for (let index = from; ; index++) {
       const planned = layers[index]
-      if (planned === undefined) {
-        if (this.#mode !== active.plan.inner) return this.#cross(index)
-        this.#frames.push({ code: answer(active), index, name: '', passed: true })
-        return this.#step(undefined, false)
-      }
-      if (planned.mode !== this.#mode) return this.#cross(index)
-      const { neutral } = planned.layer
+      if (planned === undefined) return mode === inner ? this.#push(answer(active), index, true) : this.#cross(index)
+      if (planned.mode !== mode) return this.#cross(index)
+      const { neutral, sync, async } = planned.layer
       if (neutral !== null) {
         if (neutral.process === undefined) continue
-        let code: Neutral<HttpResponse>
         try {
-          code = neutral.process(active.neutral)
+          return this.#push(neutral.process(active.neutral), index, false)
         } catch (error) {
-          return this.#up(active.failed(error))
+          return active.failed(error)
         }
-        this.#frames.push({ code, index, name: planned.name, passed: false })
-        return this.#step(undefined, false)
       }
-      if (this.#mode === 'async') {
-        const { async } = planned.layer
+      if (mode === 'async') {
         if (async?.process === undefined) continue
         this.#beneath = true
         return new AsyncLayer(active, planned, index)
       }
-      const { sync } = planned.layer
-      if (sync?.process === undefined) continue
-      return this.#up(throughSync(active, planned, index))
+      if (sync?.process !== undefined) return throughSync(active, planned, index)
     }
+  }
+
+  #push(code: Neutral<HttpResponse>, index: number, passed: boolean): Frame {
+    const frame = new Frame(code, index, passed)
+    this.#frames.push(frame)
+    return frame
   }
 
   #cross(index: number): Need {
@@ -96,45 +104,41 @@ export class Run {
     return new Invoke(this.#active, this.#mode === 'async' ? 'sync' : 'async', { type: 'layers', from: index })
   }
 
-  /** Gives a response to the innermost frame, if there is one. */
-  #up(response: HttpResponse): Need | null {
-    if (this.#frames.length > 0) return this.#step(response, false)
-    this.#response = response
-    return null
-  }
-
   /** Lets the innermost frame go on, and those around it, until something has to be waited for. */
-  #step(given: unknown, failed: boolean): Need | null {
+  #go(given: unknown, failed: boolean): Need | null {
+    const active = this.#active
     const frames = this.#frames
     let value = given
     let throws = failed
-    for (;;) {
-      const frame = frames.at(-1)
-      if (frame === undefined) {
-        this.#response = value as HttpResponse
-        return null
-      }
+    while (frames.length > 0) {
+      const frame = frames[frames.length - 1] as Frame // there is one
       try {
         const step = throws ? frame.code.throw(value) : frame.code.next(value)
         throws = false
         if (step.done !== true) {
           const need = step.value
           if (!(need instanceof Pass)) return need
-          if (!frame.passed) {
-            frame.passed = true
-            return this.#enter(frame.index + 1)
+          if (frame.passed) {
+            value = new PassedTwice(active.plan.layers[frame.index]?.name ?? 'a view')
+            throws = true
+            continue
           }
-          value = new PassedTwice(frame.name)
-          throws = true
+          frame.passed = true
+          const beneath = this.#enter(frame.index + 1)
+          if (beneath instanceof Frame) value = undefined
+          else if (beneath instanceof HttpResponse) value = beneath
+          else return beneath
           continue
         }
-        value = checked(frame.name, step.value)
+        value = step.value instanceof HttpResponse ? step.value : checked(active.plan.layers[frame.index]?.name ?? 'a view', step.value)
       } catch (error) {
         throws = false
-        value = this.#active.failed(error)
+        value = active.failed(error)
       }
       frames.pop()
     }
+    this.#response = value as HttpResponse
+    return null
   }
 }
 

@@ -87,7 +87,7 @@ export class TempFile {
     this.#closed()
     const handle = this.#handle
     yield* either(
-      () => { if (typeof handle === 'number') closeSync(handle); else void handle.close() },
+      () => { if (typeof handle === 'number') closeSync(handle); else void handle.close().catch(() => {}) },
       async () => typeof handle === 'number' ? closeSync(handle) : handle.close(),
     )
   }

@@ -24,3 +24,9 @@ export const nodeHttp2: Contestant = { name: 'node', program: program('node-http
 export const nodeHttp2Compat: Contestant = { name: 'node-compat', program: program('node-http2-compat.mjs') }
 /** tsgi over HTTP/2, and over TLS. */
 export const tsgiHttp2: Contestant = { name: 'tsgi', program: program('tsgi-http2.mjs'), package: 'tsgi' }
+/** A Koa application with layers. */
+export const koaLayers: Contestant = { name: 'koa', program: program('koa-layers.mjs'), package: 'koa' }
+/** A Hono application with layers on `@hono/node-server`. */
+export const honoLayers: Contestant = { name: 'hono', program: program('hono-layers.mjs'), package: 'hono' }
+/** A stack of tsgi with neutral layers. */
+export const tsgiStack: Contestant = { name: 'tsgi', program: program('tsgi-stack.mjs'), package: 'tsgi' }

@@ -10,6 +10,8 @@ export const broadcasts = process.argv[2] === 'broadcast'
 
 /** The variant of this run by its name. */
 export const variant = process.argv[2]
+/** How many layers of middleware this run has; 0 where its variant is no number. */
+export const layers = Number(process.argv[2]) || 0
 /** The files of the certificate of servers with TLS. */
 export const certificate = { cert: process.argv[3], key: process.argv[4] }
 
