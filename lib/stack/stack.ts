@@ -76,8 +76,8 @@ export class Stack {
         if (!(error instanceof ClientDisconnected)) throw error
       } finally {
         response?.close()
-        request.core.close()
         active.ways.ended(active)
+        if (request.core.hasFiles) await request.core.closeAsync()
         stack.emit('requestFinished', request)
       }
     }

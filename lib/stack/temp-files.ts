@@ -104,7 +104,7 @@ export class TempFile {
 }
 
 /** What is left of some parts after so many bytes. */
-function behind(parts: readonly Uint8Array[], written: number): readonly Uint8Array[] {
+export function behind(parts: readonly Uint8Array[], written: number): readonly Uint8Array[] {
   let skipped = written
   for (const [index, part] of parts.entries()) {
     if (skipped < part.length) return [part.subarray(skipped), ...parts.slice(index + 1)]

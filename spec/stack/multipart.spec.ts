@@ -68,8 +68,7 @@ test('a form without parts is what browsers send for one without fields', () => 
 })
 
 test('what looks like a boundary but does not follow a line end is content', () => {
-  for (const content of ['--b', 'x--b--', '\r--b\r\n', '\n--b\r\n', '\r\n--', '\r\n-', '\r\n--B\r\n', '\r\n--\r\n--a\r\n\r\n-b', '\r\r\r\n\r']) {
-    if (content === '--b') continue
+  for (const content of ['x--b--', '\r--b\r\n', '\n--b\r\n', '\r\n--', '\r\n-', '\r\n--B\r\n', '\r\n--\r\n--a\r\n\r\n-b', '\r\r\r\n\r']) {
     assert.equal(parse([`${head('form-data; name="a"')}${content}\r\n--b--\r\n`]).map((part) => part.body), [content], JSON.stringify(content))
   }
 })

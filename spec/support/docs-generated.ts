@@ -19,10 +19,10 @@ export interface ErrorClass {
 /** The classes of lib/contract/errors.ts that have a code of their own, in their order. */
 export function errorClasses(): readonly ErrorClass[] {
   const source = readFileSync(join(root, 'lib/contract/errors.ts'), 'utf8')
-  const pattern = /\/\*\*((?:(?!\*\/).)*)\*\/\nexport class (\w+) extends TsgiError \{(.*?)\n\}/gs
+  const pattern = /\/\*\*((?:(?!\*\/).)*)\*\/\nexport class (\w+) extends (?:TsgiError|HttpError) \{(.*?)\n\}/gs
   return [...source.matchAll(pattern)].map(([, comment = '', name = '', body = '']) => ({
     name,
-    code: /super\('(ERR_TSGI_\w+)'/.exec(body)?.[1] ?? '',
+    code: /'(ERR_TSGI_\w+)'/.exec(body)?.[1] ?? '',
     meaning: comment.replaceAll(/\s*\n\s*\*\s*/g, ' ').trim(),
   }))
 }
