@@ -30,3 +30,11 @@ export const koaLayers: Contestant = { name: 'koa', program: program('koa-layers
 export const honoLayers: Contestant = { name: 'hono', program: program('hono-layers.mjs'), package: 'hono' }
 /** A stack of tsgi with neutral layers. */
 export const tsgiStack: Contestant = { name: 'tsgi', program: program('tsgi-stack.mjs'), package: 'tsgi' }
+/** An Express application on node:http. */
+export const expressNode: Contestant = { name: 'express', program: program('express-node.mjs'), package: 'express' }
+/** The same on tsgi. */
+export const expressTsgi: Contestant = { name: 'express-tsgi', program: program('express-tsgi.mjs'), package: 'tsgi' }
+/** A Hono application on srvx. */
+export const honoSrvx: Contestant = { name: 'hono-srvx', program: program('hono-srvx.mjs'), package: 'srvx' }
+/** The same on tsgi. */
+export const honoTsgi: Contestant = { name: 'hono-tsgi', program: program('hono-tsgi.mjs'), package: 'tsgi' }

@@ -1,5 +1,5 @@
-import { get } from 'node:http'
 import { cpuRounds } from '../harness/cpu-rounds.ts'
+import { checkHello } from '../harness/hello.ts'
 import { httpClient, loadHttp } from '../harness/load.ts'
 import { pinningText } from '../harness/processors.ts'
 import type { Workload } from '../harness/workload.ts'
@@ -62,7 +62,7 @@ export const workload: Workload = {
           unit: 'request',
           control: nodeHttp.name,
           args: application.args,
-          check: ({ name, url }) => check(name, url),
+          check: checkHello,
           load: ({ url }, seconds) => loadHttp({
             client, url, connections: CONNECTIONS, seconds, fields: request.fields, processor: bench.processors.client,
           }),
@@ -70,24 +70,4 @@ export const workload: Workload = {
       }
     }
   },
-}
-
-/** All contestants must give the same answer. */
-async function check(name: string, url: string): Promise<void> {
-  const { status, type, body } = await answerOf(url)
-  if (status !== 200 || !/^text\/plain\b/.test(type) || body !== 'Hello world!') {
-    throw new Error(`${name} answered ${status} '${type}' '${body}'`)
-  }
-}
-
-function answerOf(url: string): Promise<{ status: number | undefined; type: string; body: string }> {
-  return new Promise((done, fail) => {
-    get(url, { agent: false }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (text: string) => (body += text))
-      response.on('end', () => done({ status: response.statusCode, type: response.headers['content-type'] ?? '', body }))
-      response.on('error', fail)
-    }).on('error', fail)
-  })
 }
