@@ -1,4 +1,5 @@
 import type { HttpScope } from '../../lib/contract/scope.ts'
+import { pathBeneath } from '../path-beneath.ts'
 
 /** The origin that was asked for last; most requests of a server name the same. */
 let known = { scheme: '', host: '', origin: '' }
@@ -8,11 +9,13 @@ const PLAIN_PATH = /^(?:\/(?!\.|%2e)[\w!$%&'()*+,.:;=@~-]*)+$/i
 const PLAIN_QUERY = /^[\w!$%&()*+,./:;=?@~-]*$/
 
 /**
- * The address of a request as `Request` has it: absolute and normalised, the mounted part included. A path with dot
- * segments loses them, as in every `URL`; `\` and `#` are encoded, as they would change where the path ends.
+ * The address of a request as `Request` has it: absolute and normalised, without the part at which the application is
+ * mounted, so that its routes fit wherever that is. A path with dot segments loses them, as in every `URL`; `\` and `#`
+ * are encoded, as they would change where the path ends.
  */
 export function requestUrl(scope: HttpScope): string {
-  const { rawPath, queryString } = scope
+  const { queryString } = scope
+  const rawPath = pathBeneath(scope)
   const url = originOf(scope) + (rawPath === '*' ? '/*' : rawPath) + (queryString === '' ? '' : `?${queryString}`)
   if (PLAIN_PATH.test(rawPath) && PLAIN_QUERY.test(queryString)) return url
   const path = rawPath.startsWith('/') ? rawPath : `/${rawPath}`

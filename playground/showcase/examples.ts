@@ -1,10 +1,14 @@
 /** The examples of the showcase. To add one: an entry here, and its try-out, page/try/NAME.js for the path /NAME. */
 import type { Application } from 'tsgi'
+import { fromFetch } from 'tsgi/adapters/fetch'
+import { fromNode } from 'tsgi/adapters/node'
 import { fromWsgi } from 'tsgi/adapters/wsgi'
 import blocking from '../blocking/app.ts'
 import chat from '../chat/app.ts'
 import echo from '../echo.ts'
+import express from '../express.ts'
 import hello from '../hello.ts'
+import hono from '../hono.ts'
 import sse from '../sse.ts'
 import syncCallsAsync from '../sync-calls-async/app.ts'
 import upload from '../upload.ts'
@@ -85,5 +89,19 @@ export const examples: readonly Example[] = [
     name: 'Guestbook',
     shows: 'Code from before promises: SQLite, uploads, sessions and slow passwords, all by calls that block. <code>fromWsgi</code> runs it on threads, and the clock above ticks on.',
     source: 'guestbook/app.ts',
+  },
+  {
+    path: '/express',
+    application: fromNode(express),
+    name: 'Express',
+    shows: 'An application of Express, unchanged: <code>fromNode</code> gives it requests and responses that it takes for Node’s own.',
+    source: 'express.ts',
+  },
+  {
+    path: '/hono',
+    application: fromFetch(hono),
+    name: 'Hono',
+    shows: 'An application of Hono, unchanged: <code>fromFetch</code> runs whatever answers a <code>Request</code> with a <code>Response</code>.',
+    source: 'hono.ts',
   },
 ]
