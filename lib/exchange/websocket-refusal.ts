@@ -43,7 +43,11 @@ export class WebSocketRefusal {
   }
 
   /** Takes the start of the response; throws `InvalidEvent`. */
-  start({ status, headers }: WebSocketHttpResponseStartEvent): void {
+  start({ type, status, headers }: WebSocketHttpResponseStartEvent): void {
+    // RFC 8441 4: a 2xx would tell the client that its WebSocket is open.
+    if (this.#exchange.scope.httpVersion === '2' && status >= 200 && status < 300) {
+      throw new InvalidEvent(type, 'status', 'other than 2xx, which over HTTP/2 accepts the WebSocket (RFC 8441 4)', status)
+    }
     this.#passOn(() => this.#exchange.take({ type: 'http.response.start', status, headers }))
   }
 

@@ -1,9 +1,11 @@
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2'
 import { serve } from '../../lib/server/server.ts'
 import { authority } from '../support/certificates.ts'
 import { drained, serverOptions } from './driver-support.ts'
-import type { DriverRequest, DriverResponse, Protocol } from './driver.ts'
+import type { DriverRequest, DriverResponse, DriverWebSocket, DriverWebSocketRequest, Protocol } from './driver.ts'
+import { wsOverStream } from './ws-over-stream.ts'
 
 /** HTTP/2 by Node's client: the streams of one connection. Without TLS by prior knowledge, on the port of HTTP/1.1. */
 function http2Protocol(name: string, secure: boolean): Protocol {
@@ -11,7 +13,7 @@ function http2Protocol(name: string, secure: boolean): Protocol {
     name,
     httpVersion: '2',
     secure,
-    hasWebSockets: false,
+    hasWebSockets: true,
     hasServer: true,
     async open(app, options = {}) {
       const server = await serve(app, serverOptions(secure, options))
@@ -28,8 +30,16 @@ function http2Protocol(name: string, secure: boolean): Protocol {
           await when
           controller.abort()
         },
-        websocket: () => Promise.reject(new Error('no WebSocket over HTTP/2')),
-        websocketAndLeave: () => Promise.reject(new Error('no WebSocket over HTTP/2')),
+        async websocket(request) {
+          const controller = new AbortController()
+          return webSocketFor(await extendedConnect(session, request, secure, controller.signal), controller)
+        },
+        async websocketAndLeave(request, when) {
+          const controller = new AbortController()
+          await extendedConnect(session, request, secure, controller.signal)
+          await when
+          controller.abort()
+        },
         stop: () => server.close(),
         async close() {
           session.destroy()
@@ -62,6 +72,31 @@ function send(session: ClientHttp2Session, request: DriverRequest, signal: Abort
   if (whole) stream.end(body)
   else if (body !== undefined) void writeParts(stream, body)
   return stream
+}
+
+/** Asks for a WebSocket (RFC 8441 4), once the server has said that it has them. */
+async function extendedConnect(session: ClientHttp2Session, request: DriverWebSocketRequest, secure: boolean, signal: AbortSignal): Promise<ClientHttp2Stream> {
+  const { path = '/', headers = [], subprotocols = [] } = request
+  if (session.remoteSettings?.enableConnectProtocol !== true) await once(session, 'remoteSettings')
+  const fields: OutgoingHttpHeaders = {
+    ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': secure ? 'https' : 'http', ':path': path, ':authority': 'localhost', 'sec-websocket-version': '13',
+  }
+  if (subprotocols.length > 0) fields['sec-websocket-protocol'] = subprotocols.join(', ')
+  const stream = session.request(addFields(fields, headers), { endStream: false, signal })
+  stream.on('error', () => {})
+  return stream
+}
+
+/** The WebSocket, or the response in its place. */
+function webSocketFor(stream: ClientHttp2Stream, controller: AbortController): Promise<DriverWebSocket | DriverResponse> {
+  const refusal = responseTo(stream, {}, controller)
+  return new Promise((resolve, reject) => {
+    refusal.then((response) => { if (response.status !== 200) resolve(response) }, reject)
+    const listen = stream.on.bind(stream) as (name: string, listener: (fields: { ':status': number }, flags: number, raw: readonly string[]) => void) => void
+    listen('response', ({ ':status': status }, _flags, raw) => {
+      if (status === 200) resolve(wsOverStream(stream, raw, () => controller.abort()))
+    })
+  })
 }
 
 function addFields(fields: OutgoingHttpHeaders, headers: Iterable<readonly [string, string]>): OutgoingHttpHeaders {

@@ -7,6 +7,8 @@ export interface DriverRequest {
   readonly path?: string
   readonly headers?: readonly (readonly [string, string])[]
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>
+  /** Bytes of a body that comes in parts, for protocols that must know it; it need not come to its end. */
+  readonly size?: number
   readonly trailers?: readonly (readonly [string, string])[]
   /** Hears of interim responses as they come. */
   readonly onInterim?: (status: number) => void
@@ -77,5 +79,7 @@ export interface Protocol {
   readonly hasWebSockets: boolean
   /** Whether there is a server, which can be stopped. */
   readonly hasServer: boolean
+  /** What the protocol cannot do: tests that are skipped, by their names, and why. */
+  readonly cannot?: Readonly<Record<string, string>>
   open(app: Application, options?: DriverOptions): Promise<Driver>
 }

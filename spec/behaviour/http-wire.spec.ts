@@ -5,8 +5,8 @@ import {
   type Application, type HttpApplication, type HttpReceiveEvent, type HttpScope,
 } from '../../lib/index.ts'
 import { deferred } from '../support/deferred.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { protocols, type Driver, type DriverOptions, type DriverRequest, type DriverResponse } from './drivers.ts'
+import type { TestContext } from '../support/suite.ts'
+import { protocols, protocolSuite, type Driver, type DriverOptions, type DriverRequest, type DriverResponse } from './drivers.ts'
 
 const start = { type: 'http.response.start', status: 200 } as const
 const done = { type: 'http.response.body' } as const
@@ -16,7 +16,7 @@ const MEBIBYTE = 2 ** 20
 const pattern = (size: number): Buffer => Buffer.from(Uint32Array.from({ length: size / 4 }, (_, i) => i).buffer)
 
 for (const protocol of protocols) {
-  const test = suite(`HTTP on the wire, ${protocol.name}`)
+  const test = protocolSuite(`HTTP on the wire, ${protocol.name}`, protocol)
   const http2 = protocol.httpVersion === '2'
 
   async function open(t: TestContext, app: Application, options?: DriverOptions): Promise<Driver> {
@@ -130,6 +130,7 @@ for (const protocol of protocols) {
         method: 'POST',
         headers: [['expect', '100-continue']],
         body,
+        size: 4,
         onInterim(status) {
           interim.push(status)
           if (status === 103) hinted.resolve()
@@ -150,7 +151,7 @@ for (const protocol of protocols) {
       const response = await respond(t, async (_scope, _receive, send) => {
         await send({ ...start, status: 403 })
         await send({ type: 'http.response.body', body: 'no' })
-      }, { method: 'POST', headers: [['expect', '100-continue']], body, onInterim: (status) => interim.push(status) })
+      }, { method: 'POST', headers: [['expect', '100-continue']], body, size: 5, onInterim: (status) => interim.push(status) })
       assert.is(response.status, 403)
       assert.is(await response.text(), 'no')
       assert.equal(interim, [])
@@ -242,7 +243,7 @@ for (const protocol of protocols) {
       await send(start)
       for await (const chunk of bodyChunks(receive)) await send({ type: 'http.response.body', body: chunk, moreBody: true })
       await send(done)
-    }, { method: 'POST', body })
+    }, { method: 'POST', body, size: 4 * MEBIBYTE })
     const parts: Uint8Array[] = []
     for await (const each of response.parts) parts.push(each)
     assert.ok(Buffer.concat(parts).equals(Buffer.concat([part, part, part, part])))
@@ -302,7 +303,7 @@ for (const protocol of protocols) {
         await send({ type: 'http.response.body', body: String(size) })
       },
     }))
-    const held = driver.request({ method: 'POST', path: '/held', body })
+    const held = driver.request({ method: 'POST', path: '/held', body, size: 4096 * part.length })
     for (let before = -1; before !== sent;) {
       before = sent
       // Others go on, the whole time.
@@ -353,7 +354,7 @@ for (const protocol of protocols) {
       await send({ ...start, status: 413 })
       await send({ type: 'http.response.body', body: answer })
       after.resolve(await receive())
-    }, { method: 'POST', body })
+    }, { method: 'POST', body, size: 2 ** 30 })
     assert.is(response.status, 413)
     const parts: Uint8Array[] = []
     for await (const part of response.parts) parts.push(part)
@@ -376,7 +377,7 @@ for (const protocol of protocols) {
           await new Promise((resolve) => setImmediate(resolve))
         }
       })()
-      const response = await driver.request({ method: 'POST', path: `/${i}`, body })
+      const response = await driver.request({ method: 'POST', path: `/${i}`, body, size: 5 * `${i}.0 `.length })
       assert.is(response.headers.get('x-path'), `/${i}`)
       assert.is(await response.text(), `${[0, 1, 2, 3, 4].map((part) => `${i}.${part} `).join('')}/${i}`)
     }))
@@ -462,7 +463,7 @@ for (const protocol of protocols) {
       for (let i = 0; i < 20; i++) yield Buffer.alloc(65536)
       await stop.promise
     })()
-    const response = await driver.request({ method: 'POST', body })
+    const response = await driver.request({ method: 'POST', body, size: 2 ** 30 })
     assert.is(response.status, 500)
     assert.is(await response.text(), 'Internal Server Error')
   })
@@ -511,7 +512,7 @@ for (const protocol of protocols) {
         yield Buffer.alloc(5000)
         await new Promise(() => {})
       })()
-      await driver.requestAndLeave({ method: 'POST', body }, begun.promise)
+      await driver.requestAndLeave({ method: 'POST', body, size: 2 ** 30 }, begun.promise)
       const seen = await events.promise
       assert.is(seen.at(-1)?.type, 'http.disconnect')
       for (const event of seen.slice(0, -1)) assert.is(event.type === 'http.request' && event.moreBody, true)

@@ -6,13 +6,13 @@ import {
 } from '../../lib/index.ts'
 import { collect } from '../support/collect.ts'
 import { deferred } from '../support/deferred.ts'
-import { suite, type TestContext } from '../support/suite.ts'
-import { protocols, type Driver, type DriverRequest, type DriverResponse } from './drivers.ts'
+import type { TestContext } from '../support/suite.ts'
+import { protocols, protocolSuite, type Driver, type DriverRequest, type DriverResponse } from './drivers.ts'
 
 const start = { type: 'http.response.start', status: 200 } as const
 
 for (const protocol of protocols) {
-  const test = suite(`HTTP application, ${protocol.name}`)
+  const test = protocolSuite(`HTTP application, ${protocol.name}`, protocol)
 
   async function open(t: TestContext, app: Application, options?: { readonly rootPath?: string }): Promise<Driver> {
     const driver = await protocol.open(app, options)
@@ -152,7 +152,7 @@ for (const protocol of protocols) {
     const pieces = (async function* () {
       for (let at = 0; at < text.length; at += 777) yield Buffer.from(text.slice(at, at + 777))
     })()
-    assert.is(await (await respond(t, echo, { method: 'POST', body: pieces })).text(), text)
+    assert.is(await (await respond(t, echo, { method: 'POST', body: pieces, size: text.length })).text(), text)
   })
 
   test('bodies stream both ways at once', async (t) => {
@@ -166,7 +166,7 @@ for (const protocol of protocols) {
       await send(start)
       for await (const chunk of bodyChunks(receive)) await send({ type: 'http.response.body', body: chunk, moreBody: true })
       await send({ type: 'http.response.body' })
-    }, { method: 'POST', body })
+    }, { method: 'POST', body, size: 6 })
     const parts = response.parts[Symbol.asyncIterator]()
     assert.is(Buffer.from((await parts.next()).value).toString(), 'one')
     first.resolve()
@@ -208,7 +208,7 @@ for (const protocol of protocols) {
       const texts = (await Promise.all(events)).map((event) => event.type === 'http.request' ? Buffer.from(event.body).toString() : event.type)
       await send(start)
       await send({ type: 'http.response.body', body: texts.join(' ') })
-    }, { method: 'POST', body })
+    }, { method: 'POST', body, size: 2 })
     assert.is(await response.text(), 'a b')
   })
 
@@ -251,7 +251,7 @@ for (const protocol of protocols) {
       for await (const chunk of bodyChunks(receive)) size += chunk.length
       await send(start)
       await send({ type: 'http.response.body', body: String(size) })
-    }, { method: 'POST', body })
+    }, { method: 'POST', body, size: 64 * megabyte.length })
     await stalled.promise
     let before = -1
     while (before !== sent) {
@@ -281,7 +281,7 @@ for (const protocol of protocols) {
       yield Buffer.from('abc')
       await new Promise(() => {})
     })()
-    await driver.requestAndLeave({ method: 'POST', body }, received.promise)
+    await driver.requestAndLeave({ method: 'POST', body, size: 1000 }, received.promise)
     assert.instance(await caught.promise, ClientDisconnected)
   })
 

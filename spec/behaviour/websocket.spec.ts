@@ -88,7 +88,7 @@ for (const protocol of webSocketProtocols) {
     assert.is(scope.client?.[0], '127.0.0.1')
     assert.type(scope.client?.[1], 'number')
     assert.type(scope.server?.[1], 'number')
-    assert.equal(Object.keys(scope.extensions), ['websocket.http.response', ...(protocol.secure ? ['tls'] : [])])
+    assert.equal(Object.keys(scope.extensions), ['websocket.http.response', ...(protocol.hasServer && protocol.httpVersion === '1.1' ? ['tsgi.upgrade'] : []), ...(protocol.secure ? ['tls'] : [])])
   })
 
   test('headers are those of the handshake, and find by any case', async (t) => {
@@ -100,7 +100,8 @@ for (const protocol of webSocketProtocols) {
     const { headers } = await seen.promise
     assert.equal([...headers].filter(([name]) => name.startsWith('x-')), [['x-two', 'a'], ['x-two', 'b'], ['x-latin', 'caf\xe9']])
     assert.equal(headers.getAll('X-TWO'), ['a', 'b'])
-    assert.is(headers.get('Upgrade')?.toLowerCase(), 'websocket')
+    // Over HTTP/2 there is no upgrade (RFC 8441 4).
+    assert.is(headers.get('Upgrade')?.toLowerCase(), protocol.httpVersion === '2' ? undefined : 'websocket')
     assert.is(headers.get('sec-websocket-version'), '13')
     assert.is(headers.has('host'), true)
   })
@@ -539,20 +540,20 @@ for (const protocol of webSocketProtocols) {
   test('the response in place of the WebSocket may stream, head first', async (t) => {
     const go = deferred()
     const response = await refusal(t, async (_scope, _receive, send) => {
-      await send({ type: 'websocket.http.response.start', status: 200 })
+      await send({ type: 'websocket.http.response.start', status: 503 })
       await send({ ...body, moreBody: true })
       await go.promise
       for (const part of ['a', '', 'é', 'c'.repeat(100_000)]) await send({ ...body, body: part, moreBody: true })
       await send({ ...body, body: 'end' })
     })
-    assert.is(response.status, 200)
+    assert.is(response.status, 503)
     assert.is(response.headers.get('content-length'), null)
     go.resolve()
     assert.is(await response.text(), `aé${'c'.repeat(100_000)}end`)
   })
 
   test('the response in place of the WebSocket has the rules of other responses: 204 and 304 have no body, a length must be kept', async (t) => {
-    for (const status of [204, 304]) {
+    for (const status of protocol.httpVersion === '2' ? [304] : [204, 304]) {
       const response = await refusal(t, async (_scope, _receive, send) => {
         await send({ type: 'websocket.http.response.start', status })
         await send({ ...body, body: 'not sent' })
@@ -568,6 +569,18 @@ for (const protocol of webSocketProtocols) {
     })
     assert.is(await response.text(), 'abc')
     assert.instance(errors[0], ContentLengthMismatch)
+  })
+
+  test('a 2xx in place of the WebSocket is refused over HTTP/2, where it would accept it (RFC 8441 4)', async (t) => {
+    const errors: unknown[] = []
+    const response = await refusal(t, async (_scope, _receive, send) => {
+      if (protocol.httpVersion === '2') await send({ type: 'websocket.http.response.start', status: 200 }).catch((error: unknown) => errors.push(error))
+      await send({ type: 'websocket.http.response.start', status: 404 })
+      await send(body)
+    })
+    assert.is(response.status, 404)
+    assert.is(errors.length, protocol.httpVersion === '2' ? 1 : 0)
+    for (const error of errors) assert.is((error as InvalidEvent).key, 'status')
   })
 
   test('a mistake in the response names the WebSocket\'s event and its key', async (t) => {
@@ -902,7 +915,7 @@ for (const protocol of webSocketProtocols) {
 
   test('small messages too are held back while the application does not receive', async (t) => {
     const go = deferred()
-    const count = 300_000
+    const count = 150_000
     const socket = await connect(t, async (_scope, receive, send) => {
       await send(accept)
       await go.promise

@@ -7,60 +7,34 @@ import type { DriverResponse, DriverWebSocket, DriverWebSocketRequest, Message }
 /** Bytes that may wait to be received before reading stops. */
 const HIGH_WATER = 65536
 
-export class WsClient {
-  /** The WebSocket, or the response in its place. */
-  readonly answer: Promise<DriverWebSocket | DriverResponse>
+/** What a WebSocket of `ws` gets and sends, in the words of the drivers. */
+export class WsMessages {
+  readonly closed: Promise<{ readonly code: number; readonly reason: string }>
   readonly #raw: WebSocket
   readonly #arrived: Message[] = []
   #waiting = 0
   readonly #takers: ((message: Message | null) => void)[] = []
   #over = false
 
-  constructor(origin: string, { path = '/', headers = [], subprotocols = [] }: DriverWebSocketRequest, ca?: Buffer) {
-    const fields: Record<string, string[]> = {}
-    for (const [name, value] of headers) (fields[name.toLowerCase()] ??= []).push(value)
-    // Its types have no repeated fields, though Node's client, which it uses, has.
-    const raw = new WebSocket(origin + path, [...subprotocols], { headers: fields as Record<string, string & string[]>, perMessageDeflate: false, ca })
+  constructor(raw: WebSocket) {
     this.#raw = raw
     raw.on('message', (data: Buffer, binary: boolean) => this.#take(binary ? new Uint8Array(data) : data.toString()))
-    const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    this.closed = new Promise((resolve) => {
       raw.on('close', (code, reason) => {
         this.#over = true
         for (const taker of this.#takers.splice(0)) taker(null)
         resolve({ code, reason: reason.toString() })
       })
     })
-    this.answer = new Promise((resolve, reject) => {
-      raw.on('error', reject)
-      raw.on('unexpected-response', (_request, response) => resolve(responseOf(response)))
-      // Once the answer has been read, before any message is.
-      raw.on('upgrade', (response) => {
-        raw.once('open', () => resolve({
-          subprotocol: raw.protocol === '' ? null : raw.protocol,
-          headers: headersOf(response),
-          names: response.rawHeaders.filter((_, index) => index % 2 === 0),
-          closed,
-          send: (message) => this.#send(message),
-          receive: () => this.#receive(),
-          close: (code, reason) => raw.close(code, reason),
-          leave: () => this.leave(),
-        }))
-      })
-    })
-    this.answer.catch(() => {})
   }
 
-  leave(): void {
-    this.#raw.terminate()
-  }
-
-  #send(message: Message): Promise<void> {
+  send(message: Message): Promise<void> {
     const sent = new Promise<void>((resolve, reject) => this.#raw.send(message, (error) => error == null ? resolve() : reject(error)))
     sent.catch(() => {})
     return sent
   }
 
-  #receive(): Promise<Message | null> {
+  receive(): Promise<Message | null> {
     const message = this.#arrived.shift()
     if (message === undefined) return this.#over ? Promise.resolve(null) : new Promise((resolve) => this.#takers.push(resolve))
     this.#waiting -= message.length
@@ -74,6 +48,43 @@ export class WsClient {
     this.#arrived.push(message)
     this.#waiting += message.length
     if (this.#waiting > HIGH_WATER) this.#raw.pause()
+  }
+}
+
+export class WsClient {
+  /** The WebSocket, or the response in its place. */
+  readonly answer: Promise<DriverWebSocket | DriverResponse>
+  readonly #raw: WebSocket
+
+  constructor(origin: string, { path = '/', headers = [], subprotocols = [] }: DriverWebSocketRequest, ca?: Buffer) {
+    const fields: Record<string, string[]> = {}
+    for (const [name, value] of headers) (fields[name.toLowerCase()] ??= []).push(value)
+    // Its types have no repeated fields, though Node's client, which it uses, has.
+    const raw = new WebSocket(origin + path, [...subprotocols], { headers: fields as Record<string, string & string[]>, perMessageDeflate: false, ca })
+    this.#raw = raw
+    const messages = new WsMessages(raw)
+    this.answer = new Promise((resolve, reject) => {
+      raw.on('error', reject)
+      raw.on('unexpected-response', (_request, response) => resolve(responseOf(response)))
+      // Once the answer has been read, before any message is.
+      raw.on('upgrade', (response) => {
+        raw.once('open', () => resolve({
+          subprotocol: raw.protocol === '' ? null : raw.protocol,
+          headers: headersOf(response),
+          names: response.rawHeaders.filter((_, index) => index % 2 === 0),
+          closed: messages.closed,
+          send: (message) => messages.send(message),
+          receive: () => messages.receive(),
+          close: (code, reason) => raw.close(code, reason),
+          leave: () => this.leave(),
+        }))
+      })
+    })
+    this.answer.catch(() => {})
+  }
+
+  leave(): void {
+    this.#raw.terminate()
   }
 }
 

@@ -3,12 +3,16 @@ import { constants, performServerHandshake, type IncomingHttpHeaders, type Serve
 import type { Socket } from 'node:net'
 import type { Address, Extensions, TlsExtension } from '../../contract/scope.ts'
 import { HttpExchange } from '../../exchange/http.ts'
-import { httpScope } from '../../exchange/scope.ts'
-import { Refusal } from '../refusal.ts'
+import { httpScope, webSocketScope } from '../../exchange/scope.ts'
+import { WebSocketExchange } from '../../exchange/websocket.ts'
+import { bad, Refusal } from '../refusal.ts'
 import { Timed } from '../timer-wheel.ts'
-import { readRequest } from './request.ts'
+import { readHandshake } from '../websocket/handshake.ts'
+import { WebSocketSession } from '../websocket/session.ts'
+import { readRequest, type Http2RequestHead } from './request.ts'
 import type { Http2Settings } from './settings.ts'
 import { Http2Stream } from './stream.ts'
+import { Http2WebSocketLine } from './websocket-line.ts'
 
 /** Streams that a client may reset at once before `maxResets` counts. */
 const RESET_BURST = 1000
@@ -35,6 +39,8 @@ const offered: Extensions = Object.freeze({
   'tsgi.request.trailers': Object.freeze({}),
 })
 
+const offeredToWebSockets: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })
+
 /** One HTTP/2 connection: an exchange for each of its streams. */
 export class Http2Connection extends Timed {
   readonly socket: Socket
@@ -45,6 +51,7 @@ export class Http2Connection extends Timed {
   readonly #settings: Http2Settings
   readonly #session: ServerHttp2Session
   readonly #extensions: Extensions
+  readonly #webSocketExtensions: Extensions
   readonly #streams = new Set<Http2Stream>()
   #closed = false
   /** Ends the wait for the answer to the ping. */
@@ -67,6 +74,7 @@ export class Http2Connection extends Timed {
     const { send } = settings.timeouts
     this.#lookEvery = send > 0 ? Math.min(LOOK, send / 4) : LOOK
     this.#extensions = tls === null ? offered : Object.freeze({ ...offered, tls })
+    this.#webSocketExtensions = tls === null ? offeredToWebSockets : Object.freeze({ ...offeredToWebSockets, tls })
     // A stream that was read past its queue still waits for a part, and would never ask its handle for more.
     socket.push('')
     const session = performServerHandshake(socket, sessionOptions(settings))
@@ -167,13 +175,8 @@ export class Http2Connection extends Timed {
   #begin(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
     const settings = this.#settings
     const head = readRequest(raw, settings)
-    if (head instanceof Refusal) {
-      stream.on('error', () => {})
-      stream.on('close', () => {
-        if (!this.#closed) settings.wheel.set(this, this.#streams.size === 0 ? settings.idleTimeout : this.#lookEvery)
-      })
-      return this.refuse(stream, head)
-    }
+    if (head instanceof Refusal) return this.#refuseUnserved(stream, head)
+    if (head.webSocket) return this.#beginWebSocket(stream, flags, head)
     const body = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0
     const scope = httpScope({
       httpVersion: '2',
@@ -189,13 +192,52 @@ export class Http2Connection extends Timed {
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const transport = new Http2Stream(stream, this, settings)
     const exchange = new HttpExchange(transport, settings.exchange, seen, { body, expectContinue: head.expectContinue && body, trailers: head.trailers })
-    this.#streams.add(transport)
-    if (this.#streams.size === 1) {
-      this.#probing = false
-      settings.wheel.set(this, this.#lookEvery)
-    }
+    this.#opened(transport)
     transport.begin(exchange, body)
     exchange.run(settings.app)
+  }
+
+  /** Opens a WebSocket over a stream (RFC 8441). */
+  #beginWebSocket(stream: ServerHttp2Stream, flags: number, head: Http2RequestHead): void {
+    const settings = this.#settings
+    const handshake = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 ? readHandshake(head.headers, settings.webSocket) : bad('a WebSocket that its client has ended already (RFC 8441 5)')
+    // 426 asks for an upgrade, which HTTP/2 does not have.
+    if (handshake instanceof Refusal) return this.#refuseUnserved(stream, handshake.status === 426 ? bad(handshake.reason) : handshake)
+    const scope = webSocketScope({
+      httpVersion: '2',
+      scheme: settings.scheme === 'https' ? 'wss' : 'ws',
+      rawPath: head.rawPath,
+      queryString: head.queryString,
+      headers: head.headers,
+      client: this.client,
+      server: this.server,
+      subprotocols: handshake.subprotocols,
+      extensions: this.#webSocketExtensions,
+    }, settings.rootPath, settings.state)
+    const transport = new Http2Stream(stream, this, settings)
+    const session = new WebSocketSession(new Http2WebSocketLine(stream, transport), settings.webSocket, handshake)
+    const exchange = new WebSocketExchange(session, settings.exchange, settings.forwarded === null ? scope : settings.forwarded(scope))
+    this.#opened(transport)
+    transport.beginWebSocket(exchange)
+    session.begin(exchange)
+    exchange.run(settings.app)
+  }
+
+  #opened(stream: Http2Stream): void {
+    this.#streams.add(stream)
+    if (this.#streams.size > 1) return
+    this.#probing = false
+    this.#settings.wheel.set(this, this.#lookEvery)
+  }
+
+  /** Answers a request that has no exchange. */
+  #refuseUnserved(stream: ServerHttp2Stream, refusal: Refusal): void {
+    const { idleTimeout, wheel } = this.#settings
+    stream.on('error', ignore)
+    stream.on('close', () => {
+      if (!this.#closed) wheel.set(this, this.#streams.size === 0 ? idleTimeout : this.#lookEvery)
+    })
+    this.refuse(stream, refusal)
   }
 
   #ended(): void {
@@ -217,7 +259,7 @@ function sessionMemory(maxStreams: number): number {
 function sessionOptions(settings: Http2Settings): Parameters<typeof performServerHandshake>[1] {
   const { fields, maxHeaderList, maxResets, maxStreams } = settings
   const options = {
-    settings: { maxConcurrentStreams: maxStreams || 2 ** 32 - 1, maxHeaderListSize: maxHeaderList || 2 ** 32 - 1 },
+    settings: { enableConnectProtocol: true, maxConcurrentStreams: maxStreams || 2 ** 32 - 1, maxHeaderListSize: maxHeaderList || 2 ** 32 - 1 },
     maxHeaderListPairs: fields === Infinity ? 2 ** 31 - 1 : fields + MORE_PAIRS,
     maxSessionMemory: sessionMemory(maxStreams),
     // Node has these two; its types do not yet.

@@ -12,6 +12,8 @@ export interface Http2RequestHead {
   readonly expectContinue: boolean
   /** Whether the client takes trailers (`te: trailers`, RFC 9110 10.1.4). */
   readonly trailers: boolean
+  /** Whether it opens a WebSocket (RFC 8441 4). */
+  readonly webSocket: boolean
 }
 
 /** The limits of a request's head; Infinity for none. */
@@ -33,7 +35,7 @@ export function readRequest(raw: readonly string[], limits: Http2HeadLimits): Ht
   let target: string | null = null
   let authority: string | null = null
   let host: string | null = null
-  let protocol = false
+  let protocol: string | null = null
   let expect: string | null = null
   let trailers = false
   let fields = 0
@@ -52,7 +54,7 @@ export function readRequest(raw: readonly string[], limits: Http2HeadLimits): Ht
         authority = value
         continue
       case ':protocol':
-        protocol = true
+        protocol = value
         continue
       case ':scheme':
         continue
@@ -73,7 +75,8 @@ export function readRequest(raw: readonly string[], limits: Http2HeadLimits): Ht
     fields++
   }
   if (cookies > 1) fields -= cookies - 1
-  if (method === 'CONNECT' || protocol) return new Refusal(501, 'CONNECT is not served here')
+  const webSocket = method === 'CONNECT' && protocol === 'websocket'
+  if (!webSocket && (method === 'CONNECT' || protocol !== null)) return new Refusal(501, 'CONNECT is served for WebSockets only (RFC 8441)')
   if (!METHOD.test(method)) return /[a-z]/.test(method) ? new Refusal(501, 'methods are case-sensitive, and those served here are upper case (RFC 9110 9.1)') : bad('the method is not a token (RFC 9110 9.1)')
   if (target === null || !TARGET.test(target)) return bad('a character that :path cannot have (RFC 9113 8.3.1)')
   if (target.length > limits.target) return new Refusal(414, `a target of more than ${limits.target} bytes`)
@@ -91,6 +94,7 @@ export function readRequest(raw: readonly string[], limits: Http2HeadLimits): Ht
     headers: new FieldPairs(raw, origin),
     expectContinue: expect !== null,
     trailers,
+    webSocket,
   }
 }
 

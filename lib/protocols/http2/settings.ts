@@ -3,6 +3,7 @@ import type { HttpScope, State, WebSocketScope } from '../../contract/scope.ts'
 import type { ExchangeSettings } from '../../exchange/settings.ts'
 import type { Refusal } from '../refusal.ts'
 import type { TimerWheel } from '../timer-wheel.ts'
+import type { WebSocketSettings } from '../websocket/settings.ts'
 import type { Http2Connection } from './connection.ts'
 
 /** What all HTTP/2 connections of one port share. Times are in seconds, 0 for no limit. */
@@ -27,6 +28,7 @@ export interface Http2Settings {
   /** Bytes of a request's trailers; Infinity for no limit. */
   readonly trailers: number
   readonly scheme: 'http' | 'https'
+  readonly webSocket: WebSocketSettings
   readonly rootPath: string
   readonly state: State
   readonly date: boolean

@@ -2,16 +2,20 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream, type Serve
 import { addAbortSignal } from 'node:stream'
 import type { HeaderList } from '../../contract/headers.ts'
 import { forbiddenInTrailers } from '../../exchange/headers.ts'
-import type { HttpExchange } from '../../exchange/http.ts'
+import { HttpExchange } from '../../exchange/http.ts'
 import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import type { WebSocketExchange } from '../../exchange/websocket.ts'
 import { currentDate } from '../date.ts'
 import { Refusal } from '../refusal.ts'
 import { Timed } from '../timer-wheel.ts'
+import type { WebSocketSession } from '../websocket/session.ts'
 import type { Http2Connection } from './connection.ts'
 import { FieldPairs } from './request.ts'
 import { joinedFields, responseFields } from './response-fields.ts'
 import type { Http2Settings } from './settings.ts'
 
+/** Seconds that a client has to end its side of a WebSocket once the server has. */
+const LINGER = 5
 /** A stream that is destroyed with an error is reset with INTERNAL_ERROR. */
 const broken = new Error('the response was broken off')
 /** Parts of a body from this size on are written in slices: each that is taken shows that the client goes on. */
@@ -37,7 +41,9 @@ export class Http2Stream extends Timed implements HttpTransport {
   readonly #connection: Http2Connection
   readonly #settings: Http2Settings
   /** Null once nothing is to be told to it: while node:http2 winds the stream up, only that little is held. */
-  #exchange: HttpExchange | null = null
+  #exchange: HttpExchange | WebSocketExchange | null = null
+  /** What has taken the stream over. */
+  #session: WebSocketSession | null = null
   #head: ResponseHead | null = null
   /** Whether the head may have trailers, and whether no body follows it; told by the head. */
   #withTrailers = false
@@ -80,6 +86,48 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#settings.wheel.set(this, this.#settings.timeouts.body)
   }
 
+  /** The same for a WebSocket, whose client never ends what it sends. */
+  beginWebSocket(exchange: WebSocketExchange): void {
+    this.#exchange = exchange
+    this.#bodyPending = true
+  }
+
+  /** The WebSocket is accepted: the stream is its session's from now on. Fields are names and values in turn. */
+  upgrade(session: WebSocketSession, flat: readonly string[], dated: boolean): void {
+    if (this.#closed()) return
+    const stream = this.#stream
+    const fields = responseFields(flat)
+    fields[':status'] = 200
+    this.#session = session
+    this.#responded = true
+    this.#bodyPending = false
+    stream.respond(fields, dated || !this.#settings.date ? dateless : undefined)
+    stream.on('data', (chunk: Buffer) => session.read(chunk, 0, chunk.length, false))
+    stream.on('end', () => session.readEnd())
+    stream.on('drain', () => session.drained())
+  }
+
+  /** Writes for the session: Latin-1 text, then bytes. */
+  put(text: string, bytes: Uint8Array | null): void {
+    const stream = this.#stream
+    if (this.#closed() || stream.writableEnded) return
+    this.#given += text.length + (bytes?.length ?? 0)
+    if (text !== '' && bytes !== null) stream.cork()
+    if (text !== '') stream.write(text, 'latin1')
+    if (bytes === null) return
+    stream.write(bytes)
+    if (text !== '') stream.uncork()
+  }
+
+  /** Ends the session's side: END_STREAM. What the client still sends is dropped. */
+  endTunnel(): void {
+    this.#ended = true
+    if (this.#closed()) return
+    this.#stream.end()
+    this.#stream.resume()
+    this.#settings.wheel.set(this, LINGER)
+  }
+
   /** The server stops. */
   stop(): void {
     this.#exchange?.stop()
@@ -94,7 +142,7 @@ export class Http2Stream extends Timed implements HttpTransport {
   // ---- called by the stream ----
 
   data(chunk: Buffer): void {
-    this.#exchange?.body(chunk)
+    if (this.#exchange instanceof HttpExchange) this.#exchange.body(chunk)
     if (!this.#paused) this.#settings.wheel.set(this, this.#settings.timeouts.body)
   }
 
@@ -110,7 +158,7 @@ export class Http2Stream extends Timed implements HttpTransport {
   bodyEnd(): void {
     this.#bodyPending = false
     this.dueTurn = 0
-    this.#exchange?.ended(undefined, this.#trailers)
+    if (this.#exchange instanceof HttpExchange) this.#exchange.ended(undefined, this.#trailers)
   }
 
   drained(): void {
@@ -120,6 +168,7 @@ export class Http2Stream extends Timed implements HttpTransport {
 
   closed(): void {
     this.#settings.wheel.remove(this)
+    this.#session?.ended()
     this.#exchange?.gone()
     if (this.#flushing) this.#exchange?.drained()
     this.#connection.streamClosed(this)
@@ -143,7 +192,8 @@ export class Http2Stream extends Timed implements HttpTransport {
   }
 
   override expired(): void {
-    if (this.#bodyPending) this.#refuse(new Refusal(408, `no part of the body for ${this.#settings.timeouts.body} seconds`))
+    if (this.#session !== null) this.#cancel()
+    else if (this.#bodyPending) this.#refuse(new Refusal(408, `no part of the body for ${this.#settings.timeouts.body} seconds`))
   }
 
   /** Resets the stream with CANCEL, which node:http2 does for an AbortError of Node's own; see `abort`. */
@@ -175,7 +225,7 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#respond(false)
     const room = chunk.length === 0 ? !this.#stream.writableNeedDrain : this.#put(chunk)
     if (!room) this.#awaitDrain()
-    if (!this.#connection.stopping || this.#exchange?.streamsEvents !== true) return room
+    if (!this.#connection.stopping || !(this.#exchange instanceof HttpExchange) || !this.#exchange.streamsEvents) return room
     // An event stream that begins while the server stops.
     this.#exchange.stop()
     return true
