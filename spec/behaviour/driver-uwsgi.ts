@@ -9,6 +9,7 @@ import { drained } from './driver-support.ts'
 import type { DriverRequest, Protocol } from './driver.ts'
 
 const noTrailers = 'uwsgi has no trailers'
+const noTrailersToLack = 'one of its responses lacks its trailers only, which nobody sees without trailers'
 const noInterim = 'uwsgi has no interim responses'
 
 const cannot: Readonly<Record<string, string>> = {
@@ -19,6 +20,7 @@ const cannot: Readonly<Record<string, string>> = {
   'RFC 9110 5.3: fields that are lists may be repeated in trailers, whatever they are': noTrailers,
   'framing, routing and authentication fields in trailers are refused (RFC 9110 6.5.1)': noTrailers,
   'early hints go out before the start, and after it while the head is held; a late one is ignored': noInterim,
+  'an application that fails after the head breaks the response off': noTrailersToLack,
   '100 Continue goes out when the application first receives, once, and not before': noInterim,
 }
 
@@ -80,7 +82,10 @@ export const fromUwsgiToUwsgi: Protocol = {
   secure: false,
   hasWebSockets: false,
   hasServer: true,
-  cannot,
+  cannot: {
+    ...cannot,
+    'headers are an iterable of pairs in order, with lower-case names, and find by any case': 'repeated fields are merged into one variable (RFC 3875 4.1.18)',
+  },
   async open(app, options = {}) {
     const back = await serve(app, { bind: ['uwsgi://127.0.0.1:0'], accessLog: false, logLevel: 'error', ...options })
     const front = await http2.open(fromUwsgi(back.url))

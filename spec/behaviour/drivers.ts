@@ -16,10 +16,10 @@ export const webSocketProtocols: readonly Protocol[] = protocols.filter(({ hasWe
 /** A suite of tests for one protocol: what it cannot do is skipped by name. */
 export function protocolSuite(name: string, { cannot = {} }: Protocol): TestSuite {
   const inner = suite(name)
-  const test: TestSuite = (rule, body, limit) => {
+  const test = ((rule, body, limit) => {
     const reason = Object.hasOwn(cannot, rule) ? cannot[rule] : undefined
     if (reason === undefined) inner(rule, body, limit)
     else inner.skip(rule, reason)
-  }
+  }) as TestSuite
   return Object.assign(test, { skip: inner.skip, needing: inner.needing, run: inner.run })
 }

@@ -1,6 +1,7 @@
 /** The tables of the documents that people wrote by hand agree with the types and with what the server does. */
 import { readFileSync } from 'node:fs'
-import { connect } from 'node:http2'
+import { once } from 'node:events'
+import { connect, type OutgoingHttpHeaders } from 'node:http2'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { serve, type Application } from '../../lib/index.ts'
@@ -119,13 +120,17 @@ test('the extensions are offered where the table says so', async (t) => {
   assert.equal(all.sort(), scopeKeys('Extensions').map(({ name }) => name).sort())
 })
 
-/** One request over HTTP/2 with prior knowledge. */
-function overHttp2(url: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const session = connect(url)
-    session.on('error', reject)
-    session.request({ ':path': '/' }).on('end', () => session.close(resolve)).resume().end()
+/** A request and a WebSocket over HTTP/2 with prior knowledge. */
+async function overHttp2(url: string): Promise<void> {
+  const session = connect(url)
+  const failed = new Promise<never>((_, reject) => session.on('error', reject))
+  const send = (fields: OutgoingHttpHeaders): Promise<void> => new Promise((resolve) => {
+    session.request(fields, { endStream: fields[':method'] !== 'CONNECT' }).on('error', () => {}).on('close', resolve).resume()
   })
+  await Promise.race([failed, once(session, 'remoteSettings')])
+  await Promise.race([failed, send({ ':path': '/' })])
+  await Promise.race([failed, send({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':path': '/', ':authority': 'a', 'sec-websocket-version': '13' })])
+  await new Promise<void>((resolve) => session.close(resolve))
 }
 
 test.run()

@@ -3,14 +3,17 @@ import { rejects } from 'node:assert/strict'
 import { createHash, scryptSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import * as assert from 'uvu/assert'
+import { fromWsgi } from '../../adapters/wsgi/index.ts'
 import { proxyHeaders } from '../../lib/middleware/index.ts'
-import { application, UnsupportedScope, WebSocketRefused, type Application, type HttpScope, type Server } from '../../lib/index.ts'
+import { application, serve, UnsupportedScope, WebSocketRefused, type Application, type HttpScope, type Server } from '../../lib/index.ts'
 import { testClient, type TestClient, type TestClientOptions } from '../../lib/testing/index.ts'
 import { serveCommand } from '../support/command.ts'
 import { Examples } from '../support/docs-examples.ts'
 import { codeBlocks, document, root } from '../support/docs-markdown.ts'
+import { rawClient } from '../support/raw-client.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 
 const test = suite('the code of the documents')
@@ -313,6 +316,16 @@ test('wsgi.md: a sync application on a thread and inline, a body that streams in
   assert.equal(await printed(async () => assert.is(await (await client.fetch('/')).text(), 'line 1\nline 2\nline 3\n')), ['closed'])
 })
 
+test('wsgi.md: an async application as a sync callable, on a thread', async (t) => {
+  for (const label of ['wsgi/under/callable.ts', 'wsgi/under/app.ts']) run.add(label) // on a thread, and on the loop that owns it
+  const client = await testClient(fromWsgi(pathToFileURL(examples.path('wsgi/under/callable.ts'))))
+  t.after(() => client.close())
+  const response = await client.fetch('/a%2Fb')
+  assert.equal([response.headers.get('content-type'), await response.text()], ['text/plain', 'hello, /a/b\n'])
+  const call = await examples.load('wsgi/under/callable.ts') as { readonly default: (environ: object) => unknown }
+  assert.throws(() => call.default({ REQUEST_METHOD: 'GET' }), (error: Error) => error.name === 'WouldDeadlock')
+})
+
 test('mount.md: each request goes to the longest prefix, with a state of its own', async (t) => {
   const client = await open(t, 'mount/mount/app.ts')
   const table = [['/shop/cart', 'shop: /cart\n'], ['/shop/admin', 'admin: \n'], ['/shopping', 'the rest: /shopping\n'], ['http://API.example.com:81/v1/x', 'api: /x\n']] as const
@@ -326,6 +339,20 @@ test('fetch.md: a fetch handler answers, and an application is one', async (t) =
   assert.is(await (await client.fetch('/', { method: 'POST', body: 'echo' })).text(), 'echo')
   for (const label of ['fetch/other/app.ts', 'fetch/other/handler.ts']) run.add(label)
   assert.equal(await printed(() => examples.load('fetch/other/handler.ts')), ['200 Hello from /there\n'])
+})
+
+test('node.md: Express answers, upgrades are taken over, and an application runs inside Express', async (t) => {
+  assert.is(await (await (await open(t, 'node/hello/app.ts')).fetch('/')).text(), 'Hello from /\n')
+  run.add('node/upgrades/app.ts')
+  const server = await serve(await examples.application('node/upgrades/app.ts'), { port: 0, accessLog: false })
+  t.after(() => server.close())
+  assert.is(await (await fetch(server.url)).text(), 'a page\n')
+  const client = await rawClient(t, { port: Number(new URL(server.url).port) })
+  client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: own\r\n\r\n')
+  await client.ended
+  assert.match(client.received, /^HTTP\/1\.1 101 [^]*upgrade: own\r\n\r\nhello$/)
+  run.add('node/inside/server.ts')
+  assert.equal(await printed(() => examples.load('node/inside/server.ts')), ['200 Hello, world!\n'])
 })
 
 test('no example is left out', () => {

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { connect, type ClientHttp2Stream } from 'node:http2'
 import * as assert from 'uvu/assert'
-import { application, bodyChunks, ClientDisconnected, disconnectSignal, serve, type Application, type ExchangeOutcome, type HttpScope } from '../../lib/index.ts'
+import { application, bodyChunks, ClientDisconnected, disconnectSignal, serve, type Application, type ExchangeOutcome, type HttpScope, type WebSocketScope } from '../../lib/index.ts'
 import { openBrowser } from '../playground/browser.ts'
 import { authority, issue } from '../support/certificates.ts'
 import { deferred } from '../support/deferred.ts'
@@ -198,6 +198,53 @@ test.needing(['chromium', 'openssl'], () => {
     assert.equal(seen.protocols.slice(0, 2), [['/', 'h2'], ['/post', 'h2']])
     for (const [path, protocol] of seen.protocols) assert.is(protocol, 'h2', path)
     assert.instance(await left.promise, ClientDisconnected)
+  }, 30)
+})
+
+test.needing(['chromium', 'openssl'], () => {
+  test('Chromium\'s WebSocket rides on the HTTP/2 connection of its page (RFC 8441), and closes cleanly both ways', async (t) => {
+    const scopes: WebSocketScope[] = []
+    const ends: number[] = []
+    const { https } = await open(t, application({
+      http: async (_scope, _receive, send) => {
+        await send({ ...start, headers: [['content-type', 'text/html']] })
+        await send({ type: 'http.response.body', body: '<!doctype html><link rel="icon" href="data:,">' })
+      },
+      websocket: async (scope, receive, send) => {
+        scopes.push(scope)
+        await receive()
+        await send({ type: 'websocket.accept', subprotocol: scope.subprotocols[0] ?? null })
+        for (;;) {
+          const event = await receive()
+          if (event.type === 'websocket.disconnect') return void ends.push(event.code)
+          if (event.type === 'websocket.receive' && event.text === 'bye') return send({ type: 'websocket.close', code: 4001, reason: 'as asked' })
+          if (event.type === 'websocket.receive') await send({ type: 'websocket.send', text: event.text, bytes: event.bytes })
+        }
+      },
+    }))
+    const browser = await openBrowser(t, { ignoreHTTPSErrors: true })
+    const page = browser.pages()[0] ?? await browser.newPage()
+    await page.goto(https)
+    const seen = await page.evaluate(`(async () => {
+      const talk = (words, code) => new Promise((resolve) => {
+        const socket = new WebSocket(location.href.replace('https', 'wss') + 'talk', ['a', 'b'])
+        const heard = []
+        socket.onopen = () => socket.send(words[0])
+        socket.onmessage = ({ data }) => {
+          heard.push(data.length)
+          if (heard.length < words.length) socket.send(words[heard.length])
+          else if (code) socket.close(code, 'done')
+        }
+        socket.onclose = ({ code, reason, wasClean }) => resolve({ heard, code, reason, wasClean, protocol: socket.protocol })
+      })
+      return [await talk(['grüße', 'x'.repeat(300000)], 4000), await talk(['bye'])]
+    })()`)
+    assert.equal(seen, [
+      { heard: [5, 300_000], code: 4000, reason: 'done', wasClean: true, protocol: 'a' },
+      { heard: [], code: 4001, reason: 'as asked', wasClean: true, protocol: 'a' },
+    ])
+    assert.equal(scopes.map(({ httpVersion, scheme }) => [httpVersion, scheme]), [['2', 'wss'], ['2', 'wss']])
+    assert.equal(ends, [4000])
   }, 30)
 })
 

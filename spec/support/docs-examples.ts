@@ -36,7 +36,7 @@ export class Examples {
     this.#write('package.json', '{ "type": "module" }')
     mkdirSync(this.path('node_modules'))
     symlinkSync(root, this.path('node_modules/tsgi'))
-    symlinkSync(join(root, 'node_modules/@types'), this.path('node_modules/@types'))
+    for (const name of ['@types', 'express']) symlinkSync(join(root, 'node_modules', name), this.path(`node_modules/${name}`))
     // The repository's settings but for `declaration`: an application is not a library.
     this.#write('tsconfig.json', JSON.stringify({
       extends: join(root, 'tsconfig.json'),

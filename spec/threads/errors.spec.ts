@@ -1,5 +1,6 @@
 /** What is thrown on a thread arrives on the loop; what cannot be cloned is named. */
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { isNativeError } from 'node:util/types'
 import * as assert from 'uvu/assert'
 import { InvalidOption, NotCloneable, TsgiError } from '../../lib/index.ts'
 import { onThreads, shareContext, ThreadPool } from '../../lib/threads/index.ts'
@@ -52,6 +53,17 @@ test('errors of tsgi keep their classes, and those derived from them', async () 
   const derived = await thrown('derived') as TsgiError & { detail: unknown }
   assert.instance(derived, TsgiError)
   assert.equal([derived.name, derived.code, derived.detail], ['Derived', 'ERR_TSGI_OPTION', [1, 2]])
+})
+
+test('an error that has crossed is a native one, and can be cloned again', async () => {
+  for (const kind of ['own', 'many', 'option', 'derived', 'system']) {
+    const error = await thrown(kind) as Error
+    const clone = structuredClone(error)
+    assert.ok(isNativeError(error), kind)
+    assert.equal([clone instanceof Error, clone.message, clone.stack], [true, error.message, error.stack], kind)
+  }
+  const inner = (await thrown('many') as AggregateError).errors[0] as Error
+  assert.equal([structuredClone(inner).name, structuredClone(inner) instanceof SyntaxError], ['SyntaxError', true])
 })
 
 test('an error of Node keeps its code', async () => {

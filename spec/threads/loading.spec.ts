@@ -155,6 +155,18 @@ console.log(await onThreads<typeof import('./work.ts')>(url, { pool: new ThreadP
   assert.is(await printed(t, ['--conditions=source', '--import', 'tsx'], files), 'A!\nB!\n')
 }, 30)
 
+test('threads start under --eval, as a script and as a module', async (t) => {
+  const folder = tempFolder(t)
+  folder.write('work.mjs', 'import { isMainThread } from "node:worker_threads"\nexport const where = () => isMainThread')
+  const lib = new URL('../../lib/threads/index.ts', import.meta.url).href
+  const code = `import('${lib}').then(async ({ onThreads }) => console.log(await onThreads(new URL('${pathToFileURL(folder.path)}/work.mjs')).where()))`
+  for (const type of ['module', 'commonjs']) {
+    const program = [process.execPath, '--conditions=source', '--import', 'tsx', `--input-type=${type}`, '--eval']
+    const { stdout, stderr, code: exit } = await startProcess(t, [code], { program }).ended
+    assert.equal([stdout, stderr, exit], ['false\n', '', 0], type)
+  }
+}, 30)
+
 test('a process that has a call under way waits for it', async (t) => {
   const lib = new URL('../../lib/threads/index.ts', import.meta.url).href
   const files = {

@@ -144,6 +144,16 @@ export function writesOnly(_environ: Environ, startResponse: StartResponse): Wsg
   return []
 }
 
+/** Has its head sent, then waits. */
+export function writesNothing(_environ: Environ, startResponse: StartResponse): WsgiResult {
+  const write = startResponse('200 OK', plain)
+  write('')
+  pass()
+  write(new Uint8Array(0))
+  noteThrown(() => startResponse('500 Oops', plain, new Error('too late')))
+  return ['block']
+}
+
 export function writesTooMuch(_environ: Environ, startResponse: StartResponse): WsgiResult {
   const write = startResponse('200 OK', [['content-length', '5']])
   write('1234')

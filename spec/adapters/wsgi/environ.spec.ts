@@ -73,6 +73,14 @@ both(test, 'SCRIPT_NAME and PATH_INFO are decoded bytes, taken from rawPath, nev
   }
 })
 
+both(test, 'REQUEST_URI and RAW_URI are path and query as they came', async (t, mode) => {
+  void t
+  for (const [rawPath, queryString, target] of [['/a%2Fb', 'c=%2F', '/a%2Fb?c=%2F'], ['/a', '', '/a'], ['*', '', '*'], ['/caf\xe9', '', '/caf\xc3\xa9']] as const) {
+    const environ = await environOf(mode, { rawPath, queryString })
+    assert.equal([environ['REQUEST_URI'], environ['RAW_URI']], [target, target])
+  }
+})
+
 /** Header fields, then the variables that they become, and no others. */
 const fields: readonly (readonly [headers: readonly (readonly [string, string])[], variables: Readonly<Record<string, string>>])[] = [
   [[], {}],

@@ -5,6 +5,7 @@ import { fromWsgi } from '../../../adapters/wsgi/from-wsgi.ts'
 import { testClient, type TestClient } from '../../../lib/testing/index.ts'
 import { syncToAsync, ThreadPool, type AsyncForm } from '../../../lib/threads/index.ts'
 import { RingReader, ringMemory, RingWriter } from '../../../lib/threads/ring.ts'
+import { deferred } from '../../support/deferred.ts'
 import { rejection } from '../../support/rejection.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 import { clear } from './async-apps.ts'
@@ -100,6 +101,42 @@ test('fromWsgi over toWsgi: a client that leaves is a disconnect to the applicat
   const response = await (await client(t, 'endless')).fetch('/')
   await response.body?.cancel()
   assert.equal(await stage.told.promise, ['ClientDisconnected', 'http.disconnect', true])
+})
+
+test('fromWsgi over toWsgi: the head of a stream goes out before its first data, and a client that leaves is told to an application that is silent', async (t) => {
+  const stage = clear()
+  const own = pool(t)
+  const made = await testClient(fromWsgi(new URL('./round-apps.ts#silent', import.meta.url), { pool: own }))
+  t.after(() => made.close())
+  const response = await made.fetch('/')
+  assert.is(response.status, 200)
+  assert.is(own.stats.busy, 1)
+  await response.body?.cancel()
+  assert.equal(await stage.told.promise, ['http.disconnect', true])
+  await syncToAsync<typeof import('./sync-work.ts').where>(new URL('./sync-work.ts#where', import.meta.url), { pool: own })()
+  assert.is(own.stats.busy, 0)
+})
+
+test('fromWsgi over toWsgi: the body comes block by block, as the client sends it', async (t) => {
+  const blocks = ['one', 'two', 'three']
+  const came = blocks.map(() => deferred<void>())
+  async function* body(): AsyncGenerator<Uint8Array, void, void> {
+    for (const [at, block] of blocks.entries()) {
+      yield Buffer.from(block)
+      await came[at]?.promise
+    }
+  }
+  const response = await (await client(t, 'echo')).fetch('/', { method: 'POST', body: body() })
+  const reader = response.body?.getReader()
+  for (const [at, block] of blocks.entries()) {
+    assert.is(Buffer.from((await reader?.read())?.value ?? []).toString(), block)
+    came[at]?.resolve()
+  }
+})
+
+test('an encoded slash survives both ways', async (t) => {
+  const { rawPath, queryString } = await (await (await client(t, 'scope')).fetch('/a%2Fb%20c?d=%2F')).json() as { readonly rawPath: string; readonly queryString: string }
+  assert.equal([rawPath, queryString], ['/a%2Fb%20c', 'd=%2F'])
 })
 
 test('fromWsgi over toWsgi: a failure before the head is a 500, one after it breaks the response off', async (t) => {

@@ -75,6 +75,8 @@ const reads: readonly (readonly [calls: readonly (readonly [string, ...number[]]
   [[['read'], ['read'], ['read', 1]], [body, '', '']],
   [[['read', -1]], [body]],
   [[['read', 0], ['read', 3]], ['', 'one']],
+  [[['read1', 1], ['read1', 1], ['read1', 0], ['read', 2]], ['o', 'n', '', 'e\n']],
+  [[['read'], ['read1', 5], ['read1']], [body, '', '']],
   [[['readline'], ['readline'], ['readline'], ['readline'], ['readline']], ['one\n', 'two\n', '\n', 'four', '']],
   [[['readline', 2], ['readline', 2], ['readline', 0], ['readline', 100]], ['on', 'e\n', '', 'two\n']],
   [[['readlines'], ['readlines']], [['one\n', 'two\n', '\n', 'four'], []]],
@@ -219,6 +221,16 @@ test('the head waits for the first block that is not empty (on a thread)', async
   assert.is(answered, false)
   probe.open(1)
   assert.is(await (await fetched).text(), 'block')
+})
+
+test('the first call of write() sends the head, be it with an empty block (on a thread)', async (t) => {
+  const { client, probe } = await open(t, onThread('writesNothing'), { raiseApplicationErrors: false })
+  const response = await client.fetch('/')
+  await probe.reached(1)
+  probe.open(1)
+  assert.is(response.status, 200)
+  assert.match((await rejection(response.text())).message, /broken off/)
+  assert.equal(probe.notes, [['Error', null, 'too late']])
 })
 
 both(test, 'write() sends before what is returned, and may be given memory that changes later', async (t, mode) => {
