@@ -7,6 +7,13 @@ export const exchangeKey: unique symbol = Symbol.for('tsgi.exchange')
 export interface DisconnectSource {
   /** Made on first use. */
   readonly disconnectSignal: AbortSignal
+  /** Whether a body may follow the request's head; no field of HTTP/2 need say so. Absent on a WebSocket. */
+  readonly hasBody?: boolean
+}
+
+/** Whether a body may follow the head of a request; undefined if that is not known. For adapters. */
+export function hasBody(scope: HttpScope): boolean | undefined {
+  return (scope as { readonly [exchangeKey]?: DisconnectSource | null })[exchangeKey]?.hasBody
 }
 
 /**

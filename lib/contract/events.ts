@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { HeaderList, HeadersInput } from './headers.ts'
 
 /** A part of the request's body; `moreBody: false` marks the last. */
@@ -80,6 +81,16 @@ export interface HttpResponsePathSendEvent {
   readonly type: 'http.response.pathsend'
   /** An absolute path. */
   readonly path: string
+}
+
+/** Takes the connection over, in place of any answer (extension `tsgi.upgrade`). */
+export interface UpgradeEvent {
+  readonly type: 'tsgi.upgrade'
+  /**
+   * Called once, within `send`: from now on the connection is the application's, which answers the upgrade itself. `head`
+   * is what the client has sent behind its request. What it throws rejects `send`.
+   */
+  readonly take: (socket: Duplex, head: Uint8Array) => void
 }
 
 /** The first event of a WebSocket: the client asks for it. */
@@ -180,6 +191,7 @@ export type HttpSendEvent =
   | HttpResponsePushEvent
   | HttpResponseZeroCopySendEvent
   | HttpResponsePathSendEvent
+  | UpgradeEvent
 
 export type WebSocketReceiveEvent = WebSocketConnectEvent | WebSocketReceiveMessageEvent | WebSocketDisconnectEvent
 
@@ -189,6 +201,7 @@ export type WebSocketSendEvent =
   | WebSocketCloseEvent
   | WebSocketHttpResponseStartEvent
   | WebSocketHttpResponseBodyEvent
+  | UpgradeEvent
 
 export type LifespanReceiveEvent = LifespanStartupEvent | LifespanShutdownEvent
 

@@ -12,6 +12,7 @@ export type HttpEventType =
   | 'http.response.start'
   | 'http.response.body'
   | 'http.response.trailers'
+  | 'tsgi.upgrade'
 
 /** `take`: the event is carried out. `ignore`: `send` resolves and nothing happens. `refuse`: `send` rejects. */
 export type OrderRule = 'take' | 'ignore' | 'refuse'
@@ -27,23 +28,24 @@ export const httpStates: Readonly<Record<HttpState, string>> = {
 
 type Row = Readonly<Record<HttpEventType, OrderRule>>
 
-function row(earlyHint: OrderRule, debug: OrderRule, start: OrderRule, body: OrderRule, trailers: OrderRule): Row {
+function row(earlyHint: OrderRule, debug: OrderRule, start: OrderRule, body: OrderRule, trailers: OrderRule, upgrade: OrderRule): Row {
   return {
     'http.response.early_hint': earlyHint,
     'http.response.debug': debug,
     'http.response.start': start,
     'http.response.body': body,
     'http.response.trailers': trailers,
+    'tsgi.upgrade': upgrade,
   }
 }
 
 /** The rule for each event in each state. */
 export const httpOrder: Readonly<Record<HttpState, Row>> = {
-  waiting: row('take', 'take', 'take', 'refuse', 'refuse'),
-  held: row('take', 'refuse', 'refuse', 'take', 'refuse'),
-  streaming: row('ignore', 'refuse', 'refuse', 'take', 'refuse'),
-  trailers: row('ignore', 'refuse', 'refuse', 'refuse', 'take'),
-  complete: row('ignore', 'ignore', 'ignore', 'ignore', 'ignore'),
+  waiting: row('take', 'take', 'take', 'refuse', 'refuse', 'take'),
+  held: row('take', 'refuse', 'refuse', 'take', 'refuse', 'refuse'),
+  streaming: row('ignore', 'refuse', 'refuse', 'take', 'refuse', 'refuse'),
+  trailers: row('ignore', 'refuse', 'refuse', 'refuse', 'take', 'refuse'),
+  complete: row('ignore', 'ignore', 'ignore', 'ignore', 'ignore', 'refuse'),
 }
 
 /** What brings the response forward in each state: the events that an error message names as expected. */

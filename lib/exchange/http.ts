@@ -5,7 +5,7 @@ import {
   ClientDisconnected, ContentLengthMismatch, IncompleteResponse, InvalidEvent, UnexpectedEvent,
 } from '../contract/errors.ts'
 import type {
-  HttpReceiveEvent, HttpResponseBodyEvent, HttpResponseStartEvent, HttpResponseTrailersEvent, SendEvent,
+  HttpReceiveEvent, HttpResponseBodyEvent, HttpResponseStartEvent, HttpResponseTrailersEvent, SendEvent, UpgradeEvent,
 } from '../contract/events.ts'
 import type { HeaderList } from '../contract/headers.ts'
 import { checkHeaders, checkLinks, checkTrailers, withDefaults, type CheckedHeaders } from './headers.ts'
@@ -15,6 +15,7 @@ import type { HttpScopeObject } from './scope.ts'
 import { asyncResourceOptions, type ExchangeSettings } from './settings.ts'
 import { deferred, isClientDisconnected, rejected, SENT, type Deferred } from './settle.ts'
 import type { HttpTransport, ResponseHead } from './transport.ts'
+import { checkUpgrade } from './upgrade.ts'
 
 /** Bytes of request body that may wait for `receive` before the client is held back. */
 const BODY_HIGH_WATER = 65536
@@ -41,6 +42,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   readonly scope: HttpScopeObject
   readonly receive: Receive
   readonly send: Send
+  readonly hasBody: boolean
   error: unknown = undefined
   status = 0
   bytesSent = 0
@@ -78,6 +80,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     this.scope = scope
     this.#transport = transport
     this.#settings = settings
+    this.hasBody = traits.body
     this.#bodyEnded = !traits.body
     this.#expectContinue = traits.expectContinue
     this.#acceptsTrailers = traits.trailers
@@ -263,6 +266,9 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
         if (!this.#settings.debug) throw new InvalidEvent('send', 'type', 'an extension that is in scope.extensions', event.type)
         if (typeof event.info !== 'object' || event.info === null) throw new InvalidEvent(event.type, 'info', 'an object', event.info)
         break
+      case 'tsgi.upgrade':
+        this.#takeUpgrade(event)
+        break
     }
     this.#settings.observer?.sent?.(this, event)
     return sent
@@ -317,6 +323,13 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     if (more) return
     this.#completed()
     this.#transport.end(EMPTY, this.#acceptsTrailers && !this.#bodyless ? this.#trailers : null)
+  }
+
+  #takeUpgrade(event: UpgradeEvent): void {
+    checkUpgrade(event, this.scope.extensions)
+    this.status = 101
+    this.#completed()
+    this.#transport.takeOver?.(event.take)
   }
 
   /** Decides the framing once the first body event is known. */

@@ -40,7 +40,10 @@ interface RequestHead {
   readonly extensions: Extensions
 }
 
-/** Makes the scope of a request: every key an own data property, so that `{ ...scope }` is a whole scope. */
+/**
+ * Makes the scope of a request: every key an own data property, so that `{ ...scope }` is a whole scope. `rootPath` is
+ * encoded, as `rawPath` is.
+ */
 export function httpScope(request: HttpRequestHead, rootPath: string, state: State): HttpScopeObject {
   const mounted = mountedPath(request.rawPath, rootPath)
   return {
@@ -52,7 +55,7 @@ export function httpScope(request: HttpRequestHead, rootPath: string, state: Sta
     path: decodePath(mounted),
     rawPath: mounted,
     queryString: request.queryString,
-    rootPath,
+    rootPath: decodePath(rootPath),
     headers: request.headers,
     client: request.client,
     server: request.server,
@@ -73,7 +76,7 @@ export function webSocketScope(request: WebSocketRequestHead, rootPath: string, 
     path: decodePath(mounted),
     rawPath: mounted,
     queryString: request.queryString,
-    rootPath,
+    rootPath: decodePath(rootPath),
     headers: request.headers,
     client: request.client,
     server: request.server,

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+
 /** The final head of a response, checked and framed by the exchange; the protocol only writes it down. */
 export interface ResponseHead {
   readonly status: number
@@ -34,7 +36,12 @@ export interface HttpTransport {
   pause(): void
   /** Lets `body` calls go on. */
   resume(): void
+  /** Lets go of the connection (extension `tsgi.upgrade`); there where the scope offers it, before anything is written. */
+  takeOver?(take: TakeConnection): void
 }
+
+/** Takes a connection over, and what the client has sent on it behind its request. */
+export type TakeConnection = (socket: Duplex, head: Uint8Array) => void
 
 /** The answer to a WebSocket handshake, checked by the exchange. */
 export interface AcceptHead {
@@ -65,4 +72,6 @@ export interface WebSocketTransport {
   pause(): void
   /** Lets `message` calls go on. */
   resume(): void
+  /** As that of HTTP, in place of `accept` and `refuse`. */
+  takeOver?(take: TakeConnection): void
 }

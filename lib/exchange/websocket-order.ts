@@ -14,6 +14,7 @@ export type WebSocketEventType =
   | 'websocket.close'
   | 'websocket.http.response.start'
   | 'websocket.http.response.body'
+  | 'tsgi.upgrade'
 
 /** A line of the table, for readers. */
 export const webSocketStates: Readonly<Record<WebSocketState, string>> = {
@@ -26,23 +27,24 @@ export const webSocketStates: Readonly<Record<WebSocketState, string>> = {
 
 type Row = Readonly<Record<WebSocketEventType, OrderRule>>
 
-function row(accept: OrderRule, send: OrderRule, close: OrderRule, start: OrderRule, body: OrderRule): Row {
+function row(accept: OrderRule, send: OrderRule, close: OrderRule, start: OrderRule, body: OrderRule, upgrade: OrderRule): Row {
   return {
     'websocket.accept': accept,
     'websocket.send': send,
     'websocket.close': close,
     'websocket.http.response.start': start,
     'websocket.http.response.body': body,
+    'tsgi.upgrade': upgrade,
   }
 }
 
 /** The rule for each event in each state. */
 export const webSocketOrder: Readonly<Record<WebSocketState, Row>> = {
-  connecting: row('take', 'refuse', 'take', 'take', 'refuse'),
-  open: row('refuse', 'take', 'take', 'refuse', 'refuse'),
-  held: row('refuse', 'refuse', 'refuse', 'refuse', 'take'),
-  refusing: row('refuse', 'refuse', 'refuse', 'refuse', 'take'),
-  closed: row('refuse', 'refuse', 'ignore', 'refuse', 'ignore'),
+  connecting: row('take', 'refuse', 'take', 'take', 'refuse', 'take'),
+  open: row('refuse', 'take', 'take', 'refuse', 'refuse', 'refuse'),
+  held: row('refuse', 'refuse', 'refuse', 'refuse', 'take', 'refuse'),
+  refusing: row('refuse', 'refuse', 'refuse', 'refuse', 'take', 'refuse'),
+  closed: row('refuse', 'refuse', 'ignore', 'refuse', 'ignore', 'refuse'),
 }
 
 /** What may come in each state: the events that an error message names as expected. */

@@ -4,8 +4,9 @@ import { exchangeKey, type DisconnectSource } from '../contract/disconnect.ts'
 import { ClientDisconnected, IncompleteResponse, InvalidEvent, UnexpectedEvent } from '../contract/errors.ts'
 import type {
   SendEvent, WebSocketAcceptEvent, WebSocketCloseEvent, WebSocketDisconnectEvent, WebSocketReceiveEvent, WebSocketSendMessageEvent,
+  UpgradeEvent,
 } from '../contract/events.ts'
-import { ABNORMAL, CLOSE_REASON_LIMIT, isCloseCode } from './close-code.ts'
+import { ABNORMAL, CLOSE_REASON_LIMIT, isCloseCode, NO_CODE } from './close-code.ts'
 import { checkHeaders, withDefaults } from './headers.ts'
 import type { OrderRule } from './http-order.ts'
 import type { ExchangeOutcome } from './observer.ts'
@@ -13,6 +14,7 @@ import type { WebSocketScopeObject } from './scope.ts'
 import { asyncResourceOptions, type ExchangeSettings } from './settings.ts'
 import { deferred, isClientDisconnected, rejected, SENT, type Deferred } from './settle.ts'
 import type { WebSocketTransport } from './transport.ts'
+import { checkUpgrade } from './upgrade.ts'
 import { webSocketExpected, webSocketOrder, type WebSocketEventType, type WebSocketState } from './websocket-order.ts'
 import { WebSocketRefusal } from './websocket-refusal.ts'
 
@@ -239,6 +241,9 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
         this.#state = 'refusing'
         this.#refused()
         break
+      case 'tsgi.upgrade':
+        this.#takeUpgrade(event)
+        break
     }
     this.#settings.observer?.sent?.(this, event)
     return sent
@@ -291,6 +296,14 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
     } else {
       this.#close(code, reason)
     }
+  }
+
+  #takeUpgrade(event: UpgradeEvent): void {
+    checkUpgrade(event, this.scope.extensions)
+    this.#state = 'closed'
+    this.#accepted = true
+    this.#end({ type: 'websocket.disconnect', code: NO_CODE, reason: '' })
+    this.#transport.takeOver?.(event.take)
   }
 
   #close(code: number, reason: string): void {

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { Address, Extensions, TlsExtension } from '../../contract/scope.ts'
 import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope, webSocketScope } from '../../exchange/scope.ts'
-import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import type { HttpTransport, ResponseHead, TakeConnection } from '../../exchange/transport.ts'
 import { WebSocketExchange } from '../../exchange/websocket.ts'
 import { Refusal } from '../refusal.ts'
 import { Timed } from '../timer-wheel.ts'
@@ -13,8 +13,8 @@ import { RequestParser, type RequestHead } from './request-parser.ts'
 import { SendWatch } from './send-watch.ts'
 import { headText, interimText, lastChunkText, refusalText, type Framing } from './serializer.ts'
 import type { Http1Settings } from './settings.ts'
-import { shareReads, unshareReads } from './shared-reads.ts'
-import type { Tunnel } from './tunnel.ts'
+import { ownReads, shareReads, unshareReads } from './shared-reads.ts'
+import { TakenOver, type Tunnel } from './tunnel.ts'
 import { Http1WebSocketLine, readUpgrade } from './websocket-upgrade.ts'
 
 /** Pipelined bytes that may wait for their turn before reading pauses. */
@@ -29,20 +29,24 @@ const LINGER_STOPPING = 0.5
 interface Offers {
   readonly http10: Extensions
   readonly http11: Extensions
+  /** For a request that asks for an upgrade. */
+  readonly upgrade: Extensions
   readonly webSocket: Extensions
 }
 
 /** What every connection offers, and `more`. */
 function offersWith(more: Extensions): Offers {
+  const http11 = {
+    'http.response.early_hint': Object.freeze({}),
+    'http.response.trailers': Object.freeze({}),
+    'tsgi.request.trailers': Object.freeze({}),
+    ...more,
+  }
   return {
     http10: Object.freeze({ ...more }),
-    http11: Object.freeze({
-      'http.response.early_hint': Object.freeze({}),
-      'http.response.trailers': Object.freeze({}),
-      'tsgi.request.trailers': Object.freeze({}),
-      ...more,
-    }),
-    webSocket: Object.freeze({ 'websocket.http.response': Object.freeze({}), ...more }),
+    http11: Object.freeze(http11),
+    upgrade: Object.freeze({ ...http11, 'tsgi.upgrade': Object.freeze({}) }),
+    webSocket: Object.freeze({ 'websocket.http.response': Object.freeze({}), 'tsgi.upgrade': Object.freeze({}), ...more }),
   }
 }
 
@@ -324,18 +328,19 @@ export class Http1Connection extends Timed implements HttpTransport {
       return true
     }
     this.#input = null
-    this.#leave()
+    this.#letGo()
+    unshareReads(this.socket)
     this.#settings.owner.http2?.(this, Buffer.from(input.subarray(start, this.#inputEnd)))
     return true
   }
 
   /** Lets go of the socket. */
-  #leave(): void {
+  #letGo(): void {
     const { socket } = this
     this.#phase = 'closed'
     this.#settings.wheel.remove(this)
+    if (this.#sendWatch !== null) this.#settings.wheel.remove(this.#sendWatch)
     socket.pause()
-    unshareReads(socket)
     socket.off('data', onData).off('end', onEnd).off('drain', onDrain).off('error', onError).off('close', onClose)
   }
 
@@ -364,7 +369,7 @@ export class Http1Connection extends Timed implements HttpTransport {
       headers: head.headers,
       client: this.client,
       server: this.server,
-      extensions: head.httpVersion === '1.1' ? this.#offers.http11 : this.#offers.http10,
+      extensions: head.httpVersion === '1.0' ? this.#offers.http10 : head.upgrade && !body ? this.#offers.upgrade : this.#offers.http11,
     }, settings.rootPath, settings.state)
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue, trailers: head.trailers })
@@ -565,6 +570,32 @@ export class Http1Connection extends Timed implements HttpTransport {
   }
 
   // ---- what a tunnel needs ----
+
+  takeOver(take: TakeConnection): void {
+    const { socket } = this
+    const head = this.#input === null ? Buffer.alloc(0) : copyOf(this.#input, this.#inputAt, this.#inputEnd)
+    this.#input = null
+    this.#exchange = null
+    this.#request = null
+    this.#letGo()
+    this.#phase = 'tunnel'
+    this.#tunnel = new TakenOver(socket)
+    // What goes wrong on the socket must not end the process, whether the application listens or not.
+    socket.on('error', onError).on('close', onClose)
+    ownReads(socket)
+    // As node:http does: a listener for `data` makes it flow.
+    Object.assign(socket, { readableFlowing: null })
+    try {
+      take(socket, head)
+    } catch (error) {
+      socket.destroy()
+      throw error
+    }
+    // Whoever takes it may not read: the client's end is to be seen all the same.
+    if (!socket.destroyed) socket.read(0)
+    // The end of the client's side has been read already, and will not be told again.
+    if (this.#readEnded) socket.destroy()
+  }
 
   /** Answers an upgrade: from now on the bytes of this connection are the tunnel's. */
   upgrade(head: string, tunnel: Tunnel): void {

@@ -32,6 +32,8 @@ export interface RequestHead {
   readonly trailers: boolean
   /** Whether the client asks to go on with WebSocket (RFC 9110 7.8); both `upgrade` and `connection` must say so. */
   readonly webSocket: boolean
+  /** Whether the client asks to go on with some other protocol, in the same way. `h2c` counts as none (RFC 9113 3.1). */
+  readonly upgrade: boolean
 }
 
 const EMPTY_LINE = 0
@@ -316,6 +318,7 @@ export class RequestParser extends FieldParser {
       expectContinue,
       trailers: this.#trailers && !old,
       webSocket: this.#upgrade !== null && this.#asksForWebSocket(this.#upgrade),
+      upgrade: this.#upgrade !== null && this.#asksForMore(this.#upgrade),
     }
   }
 
@@ -348,6 +351,10 @@ export class RequestParser extends FieldParser {
 
   #asksForWebSocket(upgrade: string): boolean {
     return this.#connection !== null && hasListItem(this.#connection, 'upgrade') && hasListItem(upgrade, 'websocket')
+  }
+
+  #asksForMore(upgrade: string): boolean {
+    return this.#connection !== null && hasListItem(this.#connection, 'upgrade') && upgrade !== '' && upgrade.toLowerCase() !== 'h2c'
   }
 
   #keepAlive(old: boolean): boolean {

@@ -32,6 +32,16 @@ export function shareReads(socket: Socket, onRead: OnRead): boolean {
   return true
 }
 
+/** Gives `socket` its reads back: they come as `data` events, in memory of their own, as on any other socket. */
+export function ownReads(socket: Socket): void {
+  // The handle goes on reading into the shared buffer, and cannot be told otherwise.
+  if (bufferKey !== undefined && callbackKey !== undefined && Reflect.get(socket, bufferKey) === buffer) Object.assign(socket, { [callbackKey]: pushRead })
+}
+
+function pushRead(this: Socket, length: number, bytes: Buffer): boolean {
+  return this.push(Buffer.from(bytes.subarray(0, length)))
+}
+
 /** Ends that for a socket whose handle somebody else is about to read from. */
 export function unshareReads(socket: Socket): void {
   if (bufferKey !== undefined && callbackKey !== undefined) Object.assign(socket, { [bufferKey]: null, [callbackKey]: null })

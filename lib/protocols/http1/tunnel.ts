@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 /** What has taken a connection over by an upgrade: its bytes are no longer HTTP. */
 export interface Tunnel {
   /** The bytes from `start` to `end` have come; they are good for this call only if `borrowed`, and may be changed. */
@@ -10,4 +12,25 @@ export interface Tunnel {
   ended(): void
   /** The server stops. */
   stop(): void
+}
+
+/** A connection that the application has taken over (extension `tsgi.upgrade`): it reads and writes the socket itself. */
+export class TakenOver implements Tunnel {
+  readonly #socket: Socket
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  read(): void {}
+
+  readEnd(): void {}
+
+  drained(): void {}
+
+  ended(): void {}
+
+  stop(): void {
+    this.#socket.end()
+  }
 }

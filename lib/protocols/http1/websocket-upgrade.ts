@@ -1,11 +1,11 @@
-import type { HttpTransport } from '../../exchange/transport.ts'
+import type { HeaderList } from '../../contract/headers.ts'
+import type { HttpTransport, TakeConnection } from '../../exchange/transport.ts'
 import { bad, Refusal } from '../refusal.ts'
 import { acceptValue, handshakeKey, readHandshake, type Handshake } from '../websocket/handshake.ts'
 import type { WebSocketLine } from '../websocket/line.ts'
 import type { WebSocketSession } from '../websocket/session.ts'
 import type { WebSocketSettings } from '../websocket/settings.ts'
 import type { Http1Connection } from './connection.ts'
-import type { RequestHead } from './request-parser.ts'
 import { upgradeText } from './serializer.ts'
 
 /** A handshake that may be answered. */
@@ -14,8 +14,18 @@ export interface WebSocketUpgrade {
   readonly key: string
 }
 
+/** What must be known of a request to check its handshake. */
+export interface UpgradeHead {
+  readonly httpVersion: string
+  readonly method: string
+  readonly headers: HeaderList
+  /** Bytes of the body; 0 when there is none, and when it is chunked. */
+  readonly contentLength: number
+  readonly chunked: boolean
+}
+
 /** Checks the handshake of RFC 6455 4.2.1 over HTTP/1.1. */
-export function readUpgrade(head: RequestHead, settings: WebSocketSettings): WebSocketUpgrade | Refusal {
+export function readUpgrade(head: UpgradeHead, settings: WebSocketSettings): WebSocketUpgrade | Refusal {
   if (head.httpVersion !== '1.1') return bad('a WebSocket begins with HTTP/1.1 (RFC 6455 4.2.1)')
   if (head.method !== 'GET') return bad('a WebSocket begins with GET (RFC 6455 4.2.1)')
   if (head.chunked || head.contentLength > 0) return bad('a WebSocket handshake has no body')
@@ -53,6 +63,10 @@ export class Http1WebSocketLine implements WebSocketLine {
 
   refuse(): HttpTransport {
     return this.#connection
+  }
+
+  takeOver(take: TakeConnection): void {
+    this.#connection.takeOver(take)
   }
 
   write(text: string, bytes: Uint8Array | null): void {

@@ -113,7 +113,7 @@ export class Http2Stream extends Timed implements HttpTransport {
     if (this.#closed() || stream.writableEnded) return
     this.#given += text.length + (bytes?.length ?? 0)
     if (text !== '' && bytes !== null) stream.cork()
-    if (text !== '') stream.write(text, 'latin1')
+    if (text !== '') stream.write(Buffer.from(text, 'latin1')) // bytes, as in `#put`
     if (bytes === null) return
     stream.write(bytes)
     if (text !== '') stream.uncork()
@@ -256,7 +256,7 @@ export class Http2Stream extends Timed implements HttpTransport {
     const copied = typeof chunk === 'string' || chunk.byteLength < stream.writableHighWaterMark
     if (chunk.length < SLICE) {
       this.#given += chunk.length
-      stream.end(typeof chunk === 'string' || !copied ? chunk : Buffer.from(chunk))
+      stream.end(copied && (typeof chunk !== 'string' || this.#given > chunk.length) ? Buffer.from(chunk) : chunk)
     } else {
       this.#put(chunk)
       stream.end()
@@ -314,8 +314,9 @@ export class Http2Stream extends Timed implements HttpTransport {
     const stream = this.#stream
     if (chunk.length < SLICE) {
       this.#given += chunk.length
-      // A part that does not fill the stream is copied: `send` resolves at once, and then its bytes may be changed.
-      return stream.write(typeof chunk === 'string' || chunk.byteLength >= stream.writableHighWaterMark ? chunk : Buffer.from(chunk))
+      // A part that does not fill the stream is copied: `send` resolves at once, and then its bytes may be changed. A string
+      // is made bytes here: of several that wait, node:http2 may send memory that was freed (seen on Node 20 to 26).
+      return stream.write(typeof chunk === 'string' || chunk.byteLength < stream.writableHighWaterMark ? Buffer.from(chunk) : chunk)
     }
     const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     this.#given += bytes.length

@@ -1,4 +1,4 @@
-import type { HttpTransport } from '../../exchange/transport.ts'
+import type { HttpTransport, TakeConnection } from '../../exchange/transport.ts'
 import type { WebSocketSession } from './session.ts'
 
 /** What a WebSocket runs over: a connection after its upgrade, or a stream of one. */
@@ -13,6 +13,8 @@ export interface WebSocketLine {
   accept(session: WebSocketSession, fields: readonly string[], dated: boolean): void
   /** Gives the transport for a response in place of the WebSocket. */
   refuse(): HttpTransport
+  /** Lets go of the line, in place of an answer; there where the scope offers it. */
+  takeOver?(take: TakeConnection): void
   /** Writes Latin-1 text, and bytes that must stay as they are until the line is empty. */
   write(text: string, bytes: Uint8Array | null): void
   /** Stops `read` calls soon. */

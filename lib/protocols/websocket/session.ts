@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { ABNORMAL } from '../../exchange/close-code.ts'
-import type { AcceptHead, HttpTransport, WebSocketTransport } from '../../exchange/transport.ts'
+import type { AcceptHead, HttpTransport, TakeConnection, WebSocketTransport } from '../../exchange/transport.ts'
 import type { WebSocketExchange } from '../../exchange/websocket.ts'
 import { Timed } from '../timer-wheel.ts'
 import { DEFLATE_FROM } from './deflate.ts'
@@ -128,6 +128,11 @@ export class WebSocketSession extends Timed implements WebSocketTransport, Frame
   refuse(): HttpTransport {
     this.#state = 'ended'
     return this.#line.refuse()
+  }
+
+  takeOver(take: TakeConnection): void {
+    this.#over()
+    this.#line.takeOver?.(take)
   }
 
   send(message: Uint8Array | string, event: object): boolean {

@@ -1,0 +1,1 @@
+export { serveCgi, type ServeCgiOptions } from './serve-cgi.ts'
