@@ -70,6 +70,14 @@ test('README: a WebSocket greets, and a password is hashed on a thread', async (
   assert.match(await response.text(), /^[0-9a-f]{64}$/)
 })
 
+test('README: applications of several models answer side by side', async (t) => {
+  run.add('README/models/legacy.ts')
+  const client = await open(t, 'README/models/app.ts')
+  for (const [path, text] of [['/legacy/a', 'Hello from /a\n'], ['/express', 'Hello from Express\n'], ['/fetch/b', 'Hello from /b\n']]) {
+    assert.is(await (await client.fetch(path ?? '')).text(), text)
+  }
+})
+
 test('README: a body is read up to its limit', async (t) => {
   const client = await open(t, 'README/body/app.ts')
   const response = await client.fetch('/', { method: 'POST', body: '{"name":"Ada"}' })
