@@ -155,7 +155,8 @@ export class WsgiCall {
   #write(data: Block): void {
     if (this.#over) throw new WsgiError('write() was called after its request was over')
     const size = sizeOf(data, 'the argument of write()')
-    if (size === 0) return
+    // PEP 3333: the first call of write() sends the head, whatever it writes.
+    if (size === 0 && this.#headOut) return
     const head = this.requireHead()
     if (size > this.#left) throw new WsgiError(`write(): ${this.#sent + size} bytes are more than the content-length, ${head.contentLength}`)
     this.#headOut = true

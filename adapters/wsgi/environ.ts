@@ -10,6 +10,9 @@ import { tlsVariables } from './tls-variables.ts'
  */
 export type EnvironParts = readonly string[]
 
+/** The key under which an environ of a thread carries the number of its call on the loop. It survives `{ ...environ }`. */
+export const loopCallKey: unique symbol = Symbol.for('tsgi.wsgi.loopCall')
+
 /** How many parts come before the header fields. */
 const FIXED = 11
 
@@ -74,11 +77,14 @@ function makeEnviron(
   name: string, port: string, input: WsgiInput, errors: WsgiErrors, threads: boolean,
 ): Environ {
   const scriptName = rootPath === '' ? '' : scriptNameOf(rootPath)
+  const target = bytesOf(queryString === '' ? rawPath : `${rawPath}?${queryString}`)
   const environ: Environ = {
     REQUEST_METHOD: method,
     SCRIPT_NAME: scriptName,
     PATH_INFO: pathInfo(rawPath, scriptName),
     QUERY_STRING: queryString,
+    REQUEST_URI: target,
+    RAW_URI: target,
     SERVER_NAME: name,
     SERVER_PORT: port,
     SERVER_PROTOCOL: protocol,

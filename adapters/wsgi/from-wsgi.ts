@@ -8,7 +8,7 @@ import { expectModule } from '../../lib/threads/start-thread.ts'
 import { syncToAsync } from '../../lib/threads/sync-to-async.ts'
 import { serveInline } from './inline.ts'
 import { serveOnThreads } from './on-loop.ts'
-import type { handle } from './on-thread.ts'
+import type { check, handle } from './on-thread.ts'
 
 /** How a WSGI application is run. */
 export interface FromWsgiOptions {
@@ -43,6 +43,12 @@ export function fromWsgi(source: ModuleRef | WsgiApplication, options: FromWsgiO
   expectModule(name.href)
   const call = syncToAsync<typeof handle>(new URL('./on-thread.js#handle', import.meta.url), { pool })
   return (scope, receive, send) => scope.type === 'http' ? serveOnThreads(call, name, scope, receive, send) : unsupported(scope)
+}
+
+/** Loads the module on a thread. Rejects with `LoadFailed` where that fails, or there is no such export. */
+export async function checkWsgi(source: ModuleRef): Promise<void> {
+  const { href, name } = functionName(source)
+  await syncToAsync<typeof check>(new URL('./on-thread.js#check', import.meta.url))(href, name)
 }
 
 async function unsupported(scope: Scope): Promise<never> {

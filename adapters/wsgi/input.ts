@@ -55,6 +55,13 @@ export class Input implements WsgiInput {
     return joined(parts, length)
   }
 
+  read1(size?: number | null): Buffer {
+    this.#check()
+    const wanted = sizeOf('read1', size)
+    if (wanted === 0 || (this.#rest.length === 0 && !this.#fill(wanted))) return EMPTY
+    return this.#take(Math.min(wanted, this.#rest.length))
+  }
+
   readline(size?: number | null): Buffer {
     this.#check()
     const wanted = sizeOf('readline', size)

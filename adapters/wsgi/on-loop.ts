@@ -74,6 +74,13 @@ class LoopCall extends AsyncResource {
     }
   }
 
+  /** Calls `listener` when the client leaves, or has left. */
+  onGone(listener: () => void): void {
+    const signal = disconnectSignal(this.#scope)
+    if (signal.aborted) listener()
+    else signal.addEventListener('abort', listener, { once: true })
+  }
+
   /** Gives the next part of the request's body; null at its end. */
   async nextPart(): Promise<Uint8Array | null> {
     while (!this.#bodyRead) {
@@ -191,6 +198,11 @@ export async function sendBlock(id: number, block: Block): Promise<void> {
 /** From a thread whose ring has broken off: rejects with the reason. */
 export async function whyBroken(id: number, side: 'body' | 'response'): Promise<never> {
   throw callOf(id).failure(side)
+}
+
+/** On the loop: calls `listener` when the client of a call leaves. */
+export function onClientGone(id: number, listener: () => void): void {
+  calls.get(id)?.onGone(listener)
 }
 
 function cutShort(): ClientDisconnected {

@@ -1,11 +1,12 @@
 /** What runs on a thread: one call of an application, served by the event loop that owns the thread. */
-import { ClientDisconnected } from '../../lib/contract/errors.ts'
+import { fileURLToPath } from 'node:url'
+import { ClientDisconnected, LoadFailed } from '../../lib/contract/errors.ts'
 import type { WsgiApplication } from '../../lib/contract/wsgi.ts'
 import { asyncToSync } from '../../lib/threads/async-to-sync.ts'
 import { loadedFunction, loadFunctionNow } from '../../lib/threads/module.ts'
 import { RingReader, RingWriter } from '../../lib/threads/ring.ts'
 import { SMALL, WsgiCall, type Block, type WsgiOutput } from './call.ts'
-import { threadEnviron, type EnvironParts } from './environ.ts'
+import { loopCallKey, threadEnviron, type EnvironParts } from './environ.ts'
 import { ErrorsStream } from './errors-stream.ts'
 import { Input, type ByteSource } from './input.ts'
 import type * as OnLoop from './on-loop.ts'
@@ -33,7 +34,7 @@ export function handle(href: string, name: string, id: number, nested: boolean, 
   const output = nested ? new AskedOutput(id) : new RingOutput(id)
   const call = new WsgiCall(output)
   try {
-    call.begin(app, threadEnviron(parts, tls, input, errors))
+    call.begin(app, Object.assign(threadEnviron(parts, tls, input, errors), { [loopCallKey]: id }))
     const whole = wholeOf(call) ?? stream(call, output)
     call.close()
     return whole
@@ -45,6 +46,13 @@ export function handle(href: string, name: string, id: number, nested: boolean, 
     input.close()
     errors.flush()
   }
+}
+
+/** Fails as a call would where the module cannot be loaded, has no such export, or that is async. Throws `LoadFailed`. */
+export function check(href: string, name: string): void {
+  const found = { href, name }
+  const app = loadedFunction(found) ?? loadFunctionNow(found)
+  if (/^Async/.test(app.constructor.name)) throw new LoadFailed(`${fileURLToPath(href)}: export ${JSON.stringify(name)} is an async function, expected a sync one (environ, startResponse)`)
 }
 
 function wholeOf(call: WsgiCall): WholeResponse | null {

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { ClientDisconnected } from '../../lib/contract/errors.ts'
 import type { Environ, StartResponse, WsgiInput, Write } from '../../lib/contract/wsgi.ts'
+import { loopCallKey } from './environ.ts'
 
 /** What `startResponse` is called with. */
 export type WsgiHead = readonly [status: string, headers: readonly (readonly [name: string, value: string])[]]
@@ -16,16 +17,19 @@ export class HostCall {
   readonly id: string = randomUUID()
   /** Its first word is 0 until the call is over. */
   readonly over: Int32Array = new Int32Array(new SharedArrayBuffer(4))
+  /** The number of the call of `fromWsgi` that this one is beneath; null for another host's. */
+  readonly under: number | null
   /** What the host threw as it was given a part of the response. */
   writeFailure: { readonly error: unknown } | null = null
   /** What the host threw as it was asked for the body. */
   readFailure: { readonly error: unknown } | null = null
 
-  readonly #input: WsgiInput & { read1?(size: number): Uint8Array }
+  readonly #input: WsgiInput
   readonly #startResponse: StartResponse
   #write: Write | null = null
 
   constructor(environ: Environ, startResponse: StartResponse) {
+    this.under = (environ as { readonly [loopCallKey]?: number })[loopCallKey] ?? null
     this.#input = environ['wsgi.input']
     this.#startResponse = startResponse
     calls.set(this.id, this)
@@ -51,7 +55,7 @@ export class HostCall {
   read(size: number): Uint8Array {
     try {
       const input = this.#input
-      const bytes = typeof input.read1 === 'function' ? input.read1(size) : input.read(size)
+      const bytes: unknown = typeof input.read1 === 'function' ? input.read1(size) : input.read(size)
       if (bytes instanceof Uint8Array) return alone(bytes)
       throw new TypeError(`wsgi.input must give a Uint8Array, found ${typeof bytes}`)
     } catch (error) {

@@ -9,6 +9,7 @@ import { httpScope, type HttpScopeObject } from '../../lib/exchange/scope.ts'
 import type { ExchangeSettings } from '../../lib/exchange/settings.ts'
 import { loadFunction } from '../../lib/threads/module.ts'
 import type { FunctionName } from '../../lib/threads/protocol.ts'
+import { onClientGone } from './on-loop.ts'
 import type { WsgiRequest } from './to-wsgi-request.ts'
 import { failureText, WsgiTransport, type WsgiAnswer } from './wsgi-transport.ts'
 
@@ -17,6 +18,8 @@ export interface LoopCall extends FunctionName {
   readonly id: string
   /** Its first word is 0 until the call is over. */
   readonly over: Int32Array
+  /** The call of `fromWsgi`, on this loop, that it is beneath: that one hears of the client. */
+  readonly under: number | null
   readonly request: WsgiRequest
 }
 
@@ -44,7 +47,7 @@ const settings: ExchangeSettings = { observer, defaultHeaders: [], debug: false,
  * call for the whole request keeps the thread at hand for sync functions that the application calls. Rejects with what
  * breaks the response off.
  */
-export async function runApplication({ id, over, href, name, request }: LoopCall): Promise<WsgiAnswer> {
+export async function runApplication({ id, over, under, href, name, request }: LoopCall): Promise<WsgiAnswer> {
   const { app, state } = await startedApplication({ href, name })
   const { contentLength } = request
   const scope = scopeOf(request, state)
@@ -53,6 +56,7 @@ export async function runApplication({ id, over, href, name, request }: LoopCall
     const exchange = new HttpExchange(transport, settings, scope, { body: contentLength !== 0, expectContinue: false, trailers: false })
     transport.begin(exchange)
     void whenOver(over).then(() => transport.left())
+    if (under !== null) onClientGone(under, () => transport.left())
     // The exchange does not tell when the application asks for more of the body.
     exchange.run((given, receive, send) => app(given, () => {
       const event = receive()

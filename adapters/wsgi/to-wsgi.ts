@@ -31,7 +31,7 @@ export function toWsgi(source: ModuleRef): WsgiApplication {
     if (/[a-z]/.test(environ.REQUEST_METHOD)) return notImplemented(startResponse)
     const call = new HostCall(environ, startResponse)
     try {
-      const answer = runApplication({ id: call.id, over: call.over, href, name, request: wsgiRequest(environ) })
+      const answer = runApplication({ id: call.id, over: call.over, under: call.under, href, name, request: wsgiRequest(environ) })
       // The host's own error, not its clone.
       if (answer === 'read failed') throw thrownBy(call.readFailure)
       if (answer === 'write failed' || call.writeFailure !== null) throw thrownBy(call.writeFailure)

@@ -11,11 +11,13 @@ export type Interface = (typeof interfaces)[number]
 export function loaderFor(model: Interface): LoadApplication {
   return async (ref, factory) => {
     if (model === 'wsgi' && !factory) {
-      const { fromWsgi } = await import('../../adapters/wsgi/index.ts')
-      return fromWsgi(ref)
+      const { checkWsgi, fromWsgi } = await import('../../adapters/wsgi/from-wsgi.ts')
+      const app = fromWsgi(ref)
+      await checkWsgi(ref)
+      return app
     }
     const found = await loadExport(ref, factory)
-    return adapted(model === 'auto' ? modelOf(found, placeOf(ref)) : model, found, placeOf(ref))
+    return adapted(model === 'auto' ? await modelOf(found, placeOf(ref)) : model, found, placeOf(ref))
   }
 }
 
@@ -39,9 +41,8 @@ async function adapted(model: Exclude<Interface, 'auto'>, found: unknown, place:
     }
     case 'node': {
       const { fromNode, nodeListener } = await import('../../adapters/node/index.ts')
-      const listener = nodeListener(found) ?? (typeof found === 'function' ? found : null)
-      if (listener === null) throw refuse('a listener (request, response), or an application of Express, Koa, Fastify, Connect or Polka')
-      return fromNode(listener as Parameters<typeof fromNode>[0])
+      if (typeof found !== 'function' && nodeListener(found) === null) throw refuse('a listener (request, response), or an application of Express, Koa, Fastify, Connect, Polka or Hapi')
+      return fromNode(found as Parameters<typeof fromNode>[0])
     }
     case 'fetch': {
       if (typeof found !== 'function' && !hasMethod(found, 'fetch')) throw refuse('a function (request), or an object with a method fetch')
@@ -52,7 +53,7 @@ async function adapted(model: Exclude<Interface, 'auto'>, found: unknown, place:
 }
 
 /** Finds out of what model an export is. Throws `LoadFailed` with what was looked for where it can be several, or none. */
-function modelOf(found: unknown, place: string): Exclude<Interface, 'auto'> {
+async function modelOf(found: unknown, place: string): Promise<Exclude<Interface, 'auto'>> {
   if (hasMethod(found, 'fetch')) return 'fetch'
   if (hasMethod(found, 'handle') && typeof found === 'function') return 'node'
   if (typeof found === 'function') {
@@ -60,8 +61,11 @@ function modelOf(found: unknown, place: string): Exclude<Interface, 'auto'> {
     const fits = found.length === 1 ? 'asgi2 for (scope), fetch for (request)' : found.length === 2 ? 'wsgi for (environ, startResponse), node for (request, response)' : 'async, asgi2, wsgi, node or fetch'
     throw new LoadFailed(`${place} is ${shown(found)}, which fits several models, or none; say which it is by --interface: ${fits}`)
   }
-  if (hasMethod(found, 'callback') || hasMethod(found, 'routing') || (hasMethod(found, 'listen') && hasMethod(found, 'emit'))) return 'node'
-  throw new LoadFailed(`${place} is ${shown(found)}, expected an application: a function (scope, receive, send), an object with fetch (Hono, h3), a function with handle (Express, Connect), or an object with callback (Koa) or routing (Fastify)`)
+  if (typeof found === 'object' && found !== null) {
+    const { nodeListener } = await import('../../adapters/node/index.ts')
+    if (nodeListener(found) !== null) return 'node'
+  }
+  throw new LoadFailed(`${place} is ${shown(found)}, expected an application: a function (scope, receive, send), an object with fetch (Hono, h3), or an application of Express, Koa, Fastify, Connect, Polka or Hapi`)
 }
 
 function hasMethod(value: unknown, name: string): boolean {

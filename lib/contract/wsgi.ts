@@ -24,6 +24,9 @@ export interface Environ {
   /** The path beneath it, decoded, one character for each byte. */
   PATH_INFO: string
   QUERY_STRING: string
+  /** Path and query as they stood in the request, still encoded. `RAW_URI` is another name for it. Not every host has them. */
+  REQUEST_URI?: string | undefined
+  RAW_URI?: string | undefined
   CONTENT_TYPE?: string | undefined
   CONTENT_LENGTH?: string | undefined
   SERVER_NAME: string
@@ -52,6 +55,8 @@ export interface Environ {
 export interface WsgiInput extends Iterable<Buffer> {
   /** At most `size` bytes, fewer only at the end; without a size, or with a negative one, all that are left. */
   read(size?: number | null): Buffer
+  /** At most `size` bytes, those that are there: it waits only while there are none. None at the end. Not every host has it. */
+  read1?(size?: number | null): Buffer
   /** Up to and with the next line feed; at most `size` bytes. */
   readline(size?: number | null): Buffer
   /** The lines that are left; no more once they have `hint` bytes together. */

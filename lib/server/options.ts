@@ -16,12 +16,12 @@ export interface ServerOptions {
   readonly fd?: number
   /**
    * All places to listen at, in place of host, port, uds and fd: `http://HOST:PORT`, `https://HOST:PORT`, `unix:/PATH`,
-   * `fd://N`. Default: none.
+   * `fd://N`, and `uwsgi://HOST:PORT`, `uwsgi:/PATH` for front servers that speak uwsgi. Default: none.
    */
   readonly bind?: readonly string[]
   /** Connections that may wait to be accepted. Default: 2048. */
   readonly backlog?: number
-  /** Where the application is mounted, as in `/api`; prepended to `path` and `rawPath`. Default: empty. */
+  /** Where the application is mounted, as in `/api`, percent-encoded; prepended to `path` and `rawPath`. Default: empty. */
   readonly rootPath?: string
   /** Whether the application has a lifespan: `on`, `off`, or `auto` to serve one that throws without. Default: `auto`. */
   readonly lifespan?: 'auto' | 'on' | 'off'

@@ -52,7 +52,9 @@ export function unpackError(packed: unknown): unknown {
   const found = packed as Partial<CrossedError> | null | undefined
   if (typeof packed !== 'object' || found?.crossed !== 'error') return packed
   const { kind = 'Error', name = 'Error', message = '', stack, cause, errors: inner, properties } = found
-  const made = Object.create((kinds[kind] ?? Error).prototype) as Error
+  // A native one, which can be cloned again.
+  const made = new Error()
+  Object.setPrototypeOf(made, (kinds[kind] ?? Error).prototype)
   const hidden = (key: string, value: unknown): void => {
     Object.defineProperty(made, key, { value, enumerable: false, configurable: true, writable: true })
   }

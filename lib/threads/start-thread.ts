@@ -25,9 +25,10 @@ const modules = new Set<string>()
 let early = true
 const outputLocks = new Int32Array(new SharedArrayBuffer(4 * OUTPUT_WORDS))
 
-// A thread cannot be started from TypeScript on Node 20, so this is JavaScript.
+// A thread cannot be started from TypeScript on Node 20, so this is JavaScript. With --input-type=module, which threads
+// inherit, it is a module and has no require.
 const bootstrap = `
-const { workerData } = require('node:worker_threads')
+const { workerData } = process.getBuiltinModule('node:worker_threads')
 process.on('exit', (code) => {
   Atomics.store(workerData.words, ${OVER}, code + 1)
   Atomics.add(workerData.words, ${WAKES}, 1)

@@ -1,6 +1,6 @@
 /**
  * Compares servers by the CPU time they take, which another machine or a busy one disturbs little: not by requests
- * per second. The workload `sync` alone compares wall time. `npm run bench -- --help` says how. A workload is a module in workloads/; its name is the file's.
+ * per second. The workload `sync` compares wall time too. `npm run bench -- --help` says how. A workload is a module in workloads/; its name is the file's.
  */
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, readdirSync, writeFileSync } from 'node:fs'

@@ -82,7 +82,7 @@ test('an application of each model is served, and found out where it is plain', 
   }
   await Promise.all([worker(), worker()])
   assert.equal(wrong, [])
-}, 90)
+}, 150)
 
 const several = (found: string, fits: string): string => `is ${found}, which fits several models, or none; say which it is by --interface: ${fits}`
 
@@ -115,7 +115,7 @@ test('what is no application of the model is refused before anything listens, in
     }
   }
   await Promise.all([worker(), worker()])
-}, 60)
+}, 100)
 
 test('a model that there is not is refused', async (t) => {
   const { code, stderr } = await runCommand(t, ['playground/hello.ts', '--interface', 'cgi'])
@@ -180,13 +180,14 @@ test('--threads 2: a blocked request holds up neither async routes nor the reque
   const { folder, serving, ask } = await mixedServer(t)
   let over = false
   const blocked = ask('/block').finally(() => (over = true))
+  blocked.catch(() => {})
   await serving.output(/blocking\n/)
   const all = await Promise.all(Array.from({ length: 60 }, (_, i) => ask(i % 3 === 0 ? '/async' : '/quick')))
   const threads = new Set(all.filter((text) => text !== 'async'))
   assert.equal([threads.size, all.filter((text) => text === 'async').length, over], [1, 20, false])
   folder.write('go', '')
   assert.is.not(await blocked, [...threads][0])
-})
+}, 40)
 
 test('--threads 2: a generator\'s lines arrive one by one, as they are made', async (t) => {
   const { folder, serving } = await mixedServer(t)
@@ -196,6 +197,6 @@ test('--threads 2: a generator\'s lines arrive one by one, as they are made', as
     folder.write(line, '')
   }
   assert.match(Buffer.from((await reader?.read())?.value ?? []).toString(), /^\d+$/)
-})
+}, 40)
 
 test.run()

@@ -8,7 +8,7 @@ import { HopProgram } from '../../playground/bench/harness/hop-program.ts'
 import { hopRounds } from '../../playground/bench/harness/hop-rounds.ts'
 import { tableText, type Report } from '../../playground/bench/harness/report.ts'
 import type { Bench, Contestant } from '../../playground/bench/harness/workload.ts'
-import { hops, workload } from '../../playground/bench/workloads/sync.ts'
+import { hellos, hops, workload } from '../../playground/bench/workloads/sync.ts'
 import { rejection } from '../support/rejection.ts'
 import { suite, type TestContext } from '../support/suite.ts'
 
@@ -88,6 +88,36 @@ test('without asgiref the benchmark says so in one line, with exit code 2', asyn
   assert.is(stderr, 'bench: /usr/bin/python3 has no asgiref to compare with; on Debian: apt-get install python3-asgiref\n')
   assert.is(code, 2)
 }, 30)
+
+test('sync applications are compared with the async one; where uvicorn is missing, the table says so', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsgi-no-uvicorn-'))
+  mkdirSync(join(folder, 'uvicorn'))
+  writeFileSync(join(folder, 'uvicorn/__init__.py'), 'raise ImportError')
+  const before = { PYTHONPATH: process.env['PYTHONPATH'], PYTHONDONTWRITEBYTECODE: process.env['PYTHONDONTWRITEBYTECODE'] }
+  Object.assign(process.env, { PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' })
+  t.after(() => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
+    rmSync(folder, { recursive: true, force: true })
+  })
+  const { options, ...rest } = bench(workload.contestants, 2, 1)
+  const report = await hellos({ ...rest, options: { ...options, client: 'node' } }, SOURCE)
+  assert.ok(report !== null)
+  assert.equal(report.rows.map(({ contestant }) => contestant), ['wsgi-threads', 'wsgi-inline', 'async'])
+  for (const { contestant, figures, rounds } of report.rows) {
+    assert.is(rounds.length, 2)
+    for (const key of ['cpu', 'ratio', 'busy']) assert.ok((figures[key] ?? 0) > 0, `${contestant}: ${key} ${figures[key]}`)
+  }
+  const shown = tableText(report)
+  assert.match(shown, /CPU us\/request +of async +lowest +highest +busy/)
+  assert.match(shown, /\n  \S*python3 has no uvicorn to compare with; on Debian: apt-get install python3-uvicorn python3-uvloop python3-httptools$/)
+}, 60)
+
+test('without servers of sync applications there is no table of them', async () => {
+  assert.is(await hellos(bench(workload.contestants.slice(0, 2))), null)
+})
 
 test.needing(['/usr/bin/python3:asgiref'], () => {
   test('tsgi and asgiref hop in all ways that are compared', async () => {

@@ -33,7 +33,7 @@ export class RunningContestant {
 
   /** Starts a contestant; resolves once it listens. */
   static async start(contestant: Contestant, options: StartOptions): Promise<RunningContestant> {
-    const [command, args] = pinned(options.processor, process.execPath, [
+    const [command, args] = pinned(options.processor, contestant.command ?? process.execPath, [
       ...options.nodeOptions ?? [], fileURLToPath(contestant.program), ...options.args ?? [],
     ])
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
@@ -50,7 +50,7 @@ export class RunningContestant {
     try {
       const [message] = await Promise.race([once(child, 'message', { signal }), ended]) as [{ url: string }]
       ended.catch(() => {})
-      // `taskset` becomes the program that it starts, so this is Node's.
+      // `taskset` becomes the program that it starts, so this is the contestant's own.
       return new RunningContestant(contestant.name, message.url, child, child.pid as number)
     } catch (error) {
       child.kill('SIGKILL')

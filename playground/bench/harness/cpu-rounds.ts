@@ -13,8 +13,12 @@ export interface CpuRounds {
   readonly unit: string
   /** The contestant that the others are compared with. */
   readonly control: string
+  /** Another contestant that they are compared with, in a column of its own. */
+  readonly also?: string
   /** Arguments of every contestant's program. */
   readonly args: readonly string[]
+  /** Options of Node for those that run on it. */
+  readonly nodeOptions?: readonly string[]
   /** Fails when a contestant does not do what all are meant to do. */
   check(contestant: RunningContestant): Promise<void>
   /** Puts a contestant under load; resolves to how many units it has served. */
@@ -36,7 +40,7 @@ export async function cpuRounds(bench: Bench, plan: CpuRounds): Promise<Report> 
   try {
     for (const contestant of bench.contestants) {
       bench.progress(`${plan.title}: starting ${contestant.name}`)
-      const server = await RunningContestant.start(contestant, { processor: bench.processors.server, args: plan.args })
+      const server = await RunningContestant.start(contestant, { processor: bench.processors.server, args: plan.args, nodeOptions: contestant.command === undefined ? plan.nodeOptions ?? [] : [] })
       running.push(server)
       await plan.check(server)
       await plan.load(server, WARM_UP)
@@ -74,6 +78,7 @@ function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Meas
       column('ratio', `of ${plan.control}`, 2),
       column('lowest', 'lowest', 2),
       column('highest', 'highest', 2),
+      ...plan.also === undefined ? [] : [column('also', `of ${plan.also}`, 2)],
       column('busy', 'busy', 0, '%'),
     ],
     rows,
@@ -83,7 +88,8 @@ function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Meas
 function rowOf(contestant: Contestant, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]) {
   const figures = rounds.map((measurements) => {
     const { cpu, busy, units } = find(measurements, contestant.name)
-    return { cpu, ratio: cpu / find(measurements, plan.control).cpu, busy: busy * 100, units }
+    const also = plan.also === undefined ? {} : { also: cpu / find(measurements, plan.also).cpu }
+    return { cpu, ratio: cpu / find(measurements, plan.control).cpu, ...also, busy: busy * 100, units }
   })
   const ratios = figures.map(({ ratio }) => ratio)
   return {
@@ -94,6 +100,7 @@ function rowOf(contestant: Contestant, plan: CpuRounds, rounds: readonly (readon
       ratio: median(ratios),
       lowest: Math.min(...ratios),
       highest: Math.max(...ratios),
+      ...plan.also === undefined ? {} : { also: median(figures.map(({ also = NaN }) => also)) },
       busy: median(figures.map(({ busy }) => busy)),
     },
     rounds: figures,

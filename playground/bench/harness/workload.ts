@@ -12,6 +12,8 @@ export interface Contestant {
   readonly command?: string
   /** The package whose version is shown; none for a part of Node. */
   readonly package?: string
+  /** The version that is shown, of what is no package. */
+  readonly version?: string
 }
 
 /** What figures depend on: a name and a value each. */

@@ -22,6 +22,14 @@ export const tsgiWebSocket: Contestant = { name: 'tsgi', program: program('tsgi-
 export const nodeHttp2: Contestant = { name: 'node', program: program('node-http2.mjs') }
 /** `node:http2` by its compatibility API. */
 export const nodeHttp2Compat: Contestant = { name: 'node-compat', program: program('node-http2-compat.mjs') }
+/** tsgi with a sync application, on threads. */
+export const tsgiWsgiThreads: Contestant = { name: 'wsgi-threads', program: program('tsgi-wsgi.mjs'), package: 'tsgi' }
+/** tsgi with the same application, inline. */
+export const tsgiWsgiInline: Contestant = { name: 'wsgi-inline', program: program('tsgi-wsgi-inline.mjs'), package: 'tsgi' }
+/** tsgi with an async application, beside its sync ones. */
+export const tsgiAsync: Contestant = { name: 'async', program: program('tsgi.mjs'), package: 'tsgi' }
+/** uvicorn with a sync application, on Debian's Python. */
+export const uvicornWsgi: Contestant = { name: 'uvicorn', program: program('uvicorn-wsgi.py'), command: '/usr/bin/python3' }
 /** tsgi over HTTP/2, and over TLS. */
 export const tsgiHttp2: Contestant = { name: 'tsgi', program: program('tsgi-http2.mjs'), package: 'tsgi' }
 /** A Koa application with layers. */
