@@ -14,7 +14,7 @@ export interface FetchApplication {
 /**
  * Runs an application that takes a `Request` and gives a `Response`. It sees HTTP only, and has no lifespan.
  *
- * - `request.url` is the full public address, mounted part included; it is normalised, as every `URL` is.
+ * - `request.url` is the address beneath the place where the application is mounted; it is normalised, as every `URL` is.
  * - `request.signal` aborts when the client leaves, or the server gives up, before the response is complete; never on
  *   a normal end. Its `reason` is a `ClientDisconnected`.
  * - `request.body` is null where there is none. It fails with `ClientDisconnected` when it is cut short.
