@@ -10,6 +10,8 @@ export function helpText(): string {
     '  tsgi app.ts                     serve app.ts on http://127.0.0.1:8000',
     '  tsgi app.js:admin --port 9000   serve another export on another port',
     '  tsgi app.ts --reload            restart when a source file changes',
+    '  tsgi legacy.js --interface wsgi serve a sync application, on threads',
+    '  tsgi cgi app.ts                 answer one request, as a CGI program of another server',
   ]
   const width = Math.max(...optionTable.map((option) => flagText(option).length)) + 2
   let group = ''

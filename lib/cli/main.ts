@@ -9,6 +9,7 @@ import { isReloadWorker, reloadCertificates, runReloadWorker } from '../supervis
 import { superviseReload } from '../supervisor/reload.ts'
 import { configureSharedPool } from '../threads/pool.ts'
 import { applicationRef, prepareFor } from './application-ref.ts'
+import { runCgi } from './cgi.ts'
 import { helpText } from './help.ts'
 import { loaderFor } from './interface.ts'
 import { parseCommandLine } from './parse.ts'
@@ -34,6 +35,7 @@ export async function main(args: readonly string[], options: MainOptions = {}): 
 }
 
 async function run(args: readonly string[], { defaultApplication }: MainOptions): Promise<void> {
+  if (args[0] === 'cgi') return runCgi(args.slice(1))
   const line = parseCommandLine(args)
   if (line.help) {
     console.log(helpText())

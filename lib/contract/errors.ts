@@ -158,6 +158,13 @@ export class WsgiError extends TsgiError {
   }
 }
 
+/** A CGI program died, hung or broke RFC 3875 after its response had begun; the message says which. */
+export class CgiError extends TsgiError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TSGI_CGI', message, options)
+  }
+}
+
 /** What a view or a layer throws to have the stack answer with an error status. It has subclasses for the common ones. */
 export class HttpError extends TsgiError {
   /** The status of the answer: 400 to 599. */

@@ -7,6 +7,7 @@ import blocking from '../blocking/app.ts'
 import chat from '../chat/app.ts'
 import echo from '../echo.ts'
 import express from '../express.ts'
+import git, { installed as gitInstalled } from '../git/app.ts'
 import hello from '../hello.ts'
 import hono from '../hono.ts'
 import sse from '../sse.ts'
@@ -104,4 +105,11 @@ export const examples: readonly Example[] = [
     shows: 'An application of Hono, unchanged: <code>fromFetch</code> runs whatever answers a <code>Request</code> with a <code>Response</code>.',
     source: 'hono.ts',
   },
+  ...gitInstalled ? [{
+    path: '/git',
+    application: git,
+    name: 'Git',
+    shows: 'A real repository: clone it, change it, push. <code>fromCgi</code> runs git’s own CGI program for each request.',
+    source: 'git/app.ts',
+  } as const] : [],
 ]

@@ -10,7 +10,7 @@ import { fromWsgi } from '../../adapters/wsgi/index.ts'
 import { proxyHeaders } from '../../lib/middleware/index.ts'
 import { application, serve, UnsupportedScope, WebSocketRefused, type Application, type HttpScope, type Server } from '../../lib/index.ts'
 import { testClient, type TestClient, type TestClientOptions } from '../../lib/testing/index.ts'
-import { serveCommand } from '../support/command.ts'
+import { serveCommand, startProcess } from '../support/command.ts'
 import { Examples } from '../support/docs-examples.ts'
 import { codeBlocks, document, root } from '../support/docs-markdown.ts'
 import { rawClient } from '../support/raw-client.ts'
@@ -362,6 +362,38 @@ test('node.md: Express answers, upgrades are taken over, and an application runs
   run.add('node/inside/server.ts')
   assert.equal(await printed(() => examples.load('node/inside/server.ts')), ['200 Hello, world!\n'])
 })
+
+test('cgi.md: a program answers, git answers where it is mounted, and an application is a program', async (t) => {
+  assert.is(await (await (await open(t, 'cgi/hello/app.ts')).fetch('/there')).text(), 'Hello from /there\n')
+  assert.is((await (await open(t, 'cgi/git/app.ts')).fetch('/git/none.git/info/refs?service=git-upload-pack')).status, 404)
+  run.add('cgi/program/app.cgi.ts')
+  const env = { GATEWAY_INTERFACE: 'CGI/1.1', REQUEST_METHOD: 'GET', PATH_INFO: '/there' }
+  const { code, stdout } = await startProcess(t, [examples.path('cgi/program/app.cgi.ts')], { program: [process.execPath, '--conditions=source', '--import', 'tsx'], env }).ended
+  assert.equal([code, stdout], [0, 'Status: 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 18\r\n\r\nHello from /there\n'])
+})
+
+test('stack.md: three kinds of layer, hooks, a stream that is wrapped, settings, and no stack', async (t) => {
+  const shop = await open(t, 'stack/shop/app.ts')
+  const greeting = await shop.fetch('/greet/Bob', { headers: { cookie: 'user=Ada' } })
+  assert.match(greeting.headers.get('server-timing') ?? '', /^app;dur=[0-9.]+$/)
+  assert.is(await greeting.text(), 'Ada greets Bob\n')
+  assert.is((await shop.fetch('/greet/Bob', { headers: { cookie: 'user=mallory' } })).status, 403)
+  assert.is(await (await shop.fetch('/upload', { method: 'POST', body: 'four' })).text(), '{"bytes":4}')
+  const { stack } = await examples.load('stack/shop/app.ts') as { readonly stack: { describe(): string } }
+  assert.is(/```text\n([^]*?)\n```/.exec(document('spec/stack.md').text)?.[1], stack.describe())
+  const hooks = await open(t, 'stack/hooks/app.ts')
+  assert.is((await hooks.fetch('/hello/admin')).headers.get('location'), '/login')
+  assert.is(await (await hooks.fetch('/hello/Ada')).text(), 'Ada at Example\n')
+  assert.is((await hooks.fetch('/far')).status, 422)
+  const lines = await open(t, 'stack/lines/app.ts')
+  assert.equal(await printed(async () => assert.is(await (await lines.fetch('/')).text(), 'LINE 1\nLINE 2\nLINE 3\n')), ['closed'])
+  for (const name of ['settings', 'layers', 'views']) run.add(`stack/settings/${name}.ts`) // by their places
+  const settings = await open(t, 'stack/settings/app.ts')
+  assert.is((await settings.fetch('/hello/Ada')).status, 401)
+  assert.is(await (await settings.fetch('/hello/Ada', { headers: { authorization: 'x' } })).text(), 'hello, Ada\n')
+  const raw = await open(t, 'stack/raw/app.ts')
+  assert.match(await (await raw.fetch('/', { method: 'POST', body: 'hi' })).text(), /"sent":"hi"/)
+}, 30)
 
 test('no example is left out', () => {
   assert.equal(examples.labels.filter((label) => !run.has(label)), [])

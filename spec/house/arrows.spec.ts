@@ -16,7 +16,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   stack: ['threads', 'contract'],
   server: ['protocols', 'exchange', 'contract', 'middleware'],
   supervisor: ['server', 'contract'],
-  cli: ['supervisor', 'server', 'threads', 'exchange', 'contract'],
+  cli: ['supervisor', 'server', 'protocols', 'threads', 'exchange', 'contract'],
   'index.ts': ['server', 'exchange', 'contract'],
 }
 

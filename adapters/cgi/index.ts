@@ -1,0 +1,2 @@
+export type { FromCgiOptions } from './options.ts'
+export { fromCgi } from './from-cgi.ts'
