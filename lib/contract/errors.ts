@@ -261,6 +261,17 @@ export class MiddlewareNotUsed extends TsgiError {
   }
 }
 
+/** A uWSGI server could not be reached, was too slow, or answered with what is no whole response. */
+export class UpstreamFailed extends TsgiError {
+  /** The status that the client was answered with, if no response had begun: 502, or 504 for one that was too slow. */
+  readonly status: 502 | 504
+
+  constructor(upstream: string, reason: string, status: 502 | 504 = 502, options?: ErrorOptions) {
+    super('ERR_TSGI_UPSTREAM', `the upstream ${upstream} ${reason}`, options)
+    this.status = status
+  }
+}
+
 /** A command line that cannot be run. */
 export class UsageError extends TsgiError {
   constructor(message: string) {

@@ -2,17 +2,17 @@ import { isIPv6 } from 'node:net'
 import { InvalidOption } from '../contract/errors.ts'
 import type { CompleteOptions, ServerOptions } from './options.ts'
 
-/** One place to listen at. TLS is for TCP only. */
+/** One place to listen at. TLS is for TCP only. `uwsgi`: for front servers that speak uwsgi. */
 export type Bind =
-  | { readonly type: 'tcp'; readonly host: string; readonly port: number; readonly https: boolean }
-  | { readonly type: 'unix'; readonly path: string }
+  | { readonly type: 'tcp'; readonly host: string; readonly port: number; readonly https: boolean; readonly uwsgi?: true }
+  | { readonly type: 'unix'; readonly path: string; readonly uwsgi?: true }
   | { readonly type: 'fd'; readonly fd: number }
 
 /** The first descriptor that systemd passes. */
 const FIRST_DESCRIPTOR = 3
 
-const TCP = /^(https?):\/\/(\[[^\]]*\]|[^[\]:/?#@\s]+):(\d{1,5})$/i
-const UNIX = /^unix:(?:\/\/)?(\/(?!\/).+)$/
+const TCP = /^(https?|uwsgi):\/\/(\[[^\]]*\]|[^[\]:/?#@\s]+):(\d{1,5})$/i
+const UNIX = /^(unix|uwsgi):(?:\/\/)?(\/(?!\/).+)$/
 const DESCRIPTOR = /^fd:\/\/(\d{1,9})$/
 
 /** Where the options say to listen. Throws `InvalidOption` for an entry of `bind` that is malformed. */
@@ -61,11 +61,14 @@ function parseBind(text: string): Bind {
   if (digits !== undefined) {
     const port = Number(digits)
     const bare = host.startsWith('[') ? host.slice(1, -1) : host
-    if (port <= 65535 && (bare === host || isIPv6(bare))) return { type: 'tcp', host: bare, port, https: scheme.toLowerCase() === 'https' }
+    if (port <= 65535 && (bare === host || isIPv6(bare))) {
+      const protocol = scheme.toLowerCase()
+      return { type: 'tcp', host: bare, port, https: protocol === 'https', ...(protocol === 'uwsgi' ? { uwsgi: true } : {}) }
+    }
   }
-  const path = UNIX.exec(text)?.[1]
-  if (path !== undefined) return { type: 'unix', path }
+  const [, kind, path] = UNIX.exec(text) ?? []
+  if (path !== undefined) return { type: 'unix', path, ...(kind === 'uwsgi' ? { uwsgi: true } : {}) }
   const fd = DESCRIPTOR.exec(text)?.[1]
   if (fd !== undefined) return { type: 'fd', fd: Number(fd) }
-  throw new InvalidOption('bind', 'of the form http://HOST:PORT, https://HOST:PORT, unix:/PATH or fd://N, without a path after the port', text)
+  throw new InvalidOption('bind', 'of the form http://HOST:PORT, https://HOST:PORT, unix:/PATH, uwsgi://HOST:PORT, uwsgi:/PATH or fd://N, without a path after the port', text)
 }

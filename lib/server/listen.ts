@@ -13,13 +13,15 @@ export interface Door {
   readonly https: boolean
   /** The path of the unix socket, empty if that is not known; null for TCP. */
   readonly path: string | null
+  /** Whether those who connect are front servers that speak uwsgi. */
+  readonly uwsgi: boolean
 }
 
 /** One place where a server listens. */
 export interface Port {
   readonly listener: Listener
   readonly address: Address
-  /** `http://127.0.0.1:8000`, `unix:/run/app.sock`. */
+  /** `http://127.0.0.1:8000`, `unix:/run/app.sock`, `uwsgi://127.0.0.1:3031`, `uwsgi:/run/app.sock`. */
   readonly url: string
 }
 
@@ -40,7 +42,8 @@ export async function listenAll(binds: readonly Bind[], backlog: number, accept:
 
 async function listen(bind: Bind, backlog: number, accept: (socket: Socket, door: Door) => void, paused: boolean): Promise<Port> {
   if (bind.type === 'unix') await removeStaleSocket(bind.path)
-  let door: Door = { https: bind.type === 'tcp' && bind.https, path: bind.type === 'unix' ? bind.path : null }
+  const uwsgi = bind.type !== 'fd' && bind.uwsgi === true
+  let door: Door = { https: bind.type === 'tcp' && bind.https, path: bind.type === 'unix' ? bind.path : null, uwsgi }
   const listener = createServer({ allowHalfOpen: true, noDelay: true, highWaterMark: HIGH_WATER, pauseOnConnect: paused }, (socket) => accept(socket, door))
   await new Promise<void>((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => reject(new ListenFailed(`cannot listen on ${bindText(bind)}: ${reasonOf(error)}`, { cause: error }))
@@ -57,11 +60,11 @@ async function listen(bind: Bind, backlog: number, accept: (socket: Socket, door
   listener.removeAllListeners('error')
   const address = listener.address()
   if (address !== null && typeof address !== 'string') {
-    return { listener, address: [address.address, address.port], url: `${door.https ? 'https' : 'http'}://${bracketed(address.address)}:${address.port}` }
+    return { listener, address: [address.address, address.port], url: `${uwsgi ? 'uwsgi' : door.https ? 'https' : 'http'}://${bracketed(address.address)}:${address.port}` }
   }
   const path = address ?? (bind.type === 'fd' ? pathOfDescriptor(bind.fd) : '')
-  door = { https: false, path }
-  return { listener, address: [path, null], url: path === '' ? bindText(bind) : `unix:${path}` }
+  door = { https: false, path, uwsgi }
+  return { listener, address: [path, null], url: path === '' ? bindText(bind) : `${uwsgi ? 'uwsgi' : 'unix'}:${path}` }
 }
 
 /** Logs what keeps a listener from accepting (out of file descriptors, mostly), in one line a second at most. */

@@ -7,6 +7,7 @@ import { Http1Connection } from '../protocols/http1/connection.ts'
 import { Http2Connection } from '../protocols/http2/connection.ts'
 import type { Refusal } from '../protocols/refusal.ts'
 import { TimerWheel } from '../protocols/timer-wheel.ts'
+import { UwsgiConnection } from '../protocols/uwsgi/connection.ts'
 import { bindsOf } from './binds.ts'
 import { CertificateWatch } from './certificate-watch.ts'
 import { certificateFiles, loadCertificates, type Certificates } from './certificates.ts'
@@ -15,7 +16,7 @@ import { loadApplication, type LoadApplication, type ModuleRef } from './load.ts
 import { Log } from './log.ts'
 import { completeOptions, type CompleteOptions, type ServerOptions } from './options.ts'
 import { refusalLine, ServerObserver } from './server-observer.ts'
-import { defaultHeaders, portSettings, type PortSettings } from './settings.ts'
+import { defaultHeaders, portSettings, type AllSettings } from './settings.ts'
 import { TlsPort, type Handshake } from './tls-port.ts'
 
 /** Seconds that applications have to return once their clients have been cut off. */
@@ -46,7 +47,7 @@ export class Server implements AsyncDisposable {
   readonly #lifespan: LifespanExchange
   readonly #connections = new Set<Connection>()
   #ports: readonly Port[] = []
-  #settings: { readonly http: PortSettings; readonly https: PortSettings } | null = null
+  #settings: AllSettings | null = null
   #tls: TlsPort | null = null
   #watch: CertificateWatch | null = null
   #starting: Promise<this> | null = null
@@ -81,7 +82,7 @@ export class Server implements AsyncDisposable {
     defaultHeaders(complete)
   }
 
-  /** Where the server listens, as a URL with the real port: `http://127.0.0.1:8000` or `unix:/run/app.sock`. The first of `urls`. */
+  /** Where the server listens, as a URL with the real port: `http://127.0.0.1:8000`, `unix:/run/app.sock`, `uwsgi://127.0.0.1:3031`. The first of `urls`. */
   get url(): string {
     return this.urls[0] ?? ''
   }
@@ -132,6 +133,10 @@ export class Server implements AsyncDisposable {
         closed: (connection) => this.#remove(connection),
         refused: (connection, refusal) => this.#refused(connection, refusal),
       },
+      uwsgiOwner: {
+        closed: (connection) => this.#remove(connection),
+        refused: (connection, refusal) => this.#refused(connection, refusal),
+      },
     })
     await this.#lifespan.startup(app)
     this.#settings = settings
@@ -159,7 +164,8 @@ export class Server implements AsyncDisposable {
       return
     }
     const server = this.#serverAddress(socket, door)
-    if (!door.https) this.#add(new Http1Connection(socket, settings.http.http1, client, server, null))
+    if (door.uwsgi) this.#add(new UwsgiConnection(socket, settings.uwsgi, client, server))
+    else if (!door.https) this.#add(new Http1Connection(socket, settings.http.http1, client, server, null))
     else if (this.#tls !== null && client !== null) this.#add(this.#tls.accept(socket, client, server))
     else socket.destroy()
   }

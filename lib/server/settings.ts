@@ -6,6 +6,7 @@ import type { ExchangeObserver } from '../exchange/observer.ts'
 import { forwardedScope } from '../middleware/proxy-headers.ts'
 import type { Http1Owner, Http1Settings } from '../protocols/http1/settings.ts'
 import type { Http2Owner, Http2Settings } from '../protocols/http2/settings.ts'
+import type { UwsgiOwner, UwsgiSettings } from '../protocols/uwsgi/settings.ts'
 import type { TimerWheel } from '../protocols/timer-wheel.ts'
 import type { CompleteOptions } from './options.ts'
 
@@ -18,6 +19,7 @@ export interface SharedParts {
   webSocketFailed(scope: WebSocketScope, code: number, reason: string): void
   readonly http1Owner: Http1Owner
   readonly http2Owner: Http2Owner
+  readonly uwsgiOwner: UwsgiOwner
 }
 
 /** The settings of the connections of one kind of port. */
@@ -26,8 +28,17 @@ export interface PortSettings {
   readonly http2: Http2Settings
 }
 
-/** The settings for ports without TLS and with it. */
-export function portSettings(options: CompleteOptions, parts: SharedParts): { readonly http: PortSettings; readonly https: PortSettings } {
+/** The settings of the connections of all kinds of ports. */
+export interface AllSettings {
+  /** For ports without TLS. */
+  readonly http: PortSettings
+  /** For those with it. */
+  readonly https: PortSettings
+  readonly uwsgi: UwsgiSettings
+}
+
+/** Makes the settings for all kinds of ports. */
+export function portSettings(options: CompleteOptions, parts: SharedParts): AllSettings {
   const origins = options.wsOrigins.map((origin) => origin.toLowerCase())
   const { app, wheel, state, http1Owner, http2Owner } = parts
   const shared = {
@@ -74,10 +85,20 @@ export function portSettings(options: CompleteOptions, parts: SharedParts): { re
     trailers: noLimit(options.limitTrailers),
     owner: http2Owner,
   }
+  const { webSocket: _, ...sharedHttp } = shared
+  const uwsgi = {
+    ...sharedHttp,
+    timeouts: { head: options.timeoutHead, body: options.timeoutBody, send: options.timeoutSend, halfClose: options.timeoutHalfClose },
+    // The target comes twice: as REQUEST_URI, and as PATH_INFO with QUERY_STRING.
+    packet: noLimit(options.limitHead) + noLimit(options.limitRequestLine),
+    limits: { target: noLimit(options.limitRequestLine), fields: noLimit(options.limitHeaders) },
+    owner: parts.uwsgiOwner,
+  }
   return {
     http: { http1: { ...http1, scheme: 'http', owner: http1Owner }, http2: { ...http2, scheme: 'http' } },
     // ALPN says which protocol it is (RFC 9113 3.2): nobody need guess. A parser knows its scheme, so each has its own.
     https: { http1: { ...http1, parsers: [], scheme: 'https', owner: { ...http1Owner, http2: null } }, http2: { ...http2, scheme: 'https' } },
+    uwsgi,
   }
 }
 

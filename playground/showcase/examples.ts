@@ -5,6 +5,7 @@ import { fromNode } from 'tsgi/adapters/node'
 import { fromWsgi } from 'tsgi/adapters/wsgi'
 import blocking from '../blocking/app.ts'
 import chat from '../chat/app.ts'
+import django, { installed as djangoInstalled } from '../django/app.ts'
 import echo from '../echo.ts'
 import express from '../express.ts'
 import git, { installed as gitInstalled } from '../git/app.ts'
@@ -111,5 +112,12 @@ export const examples: readonly Example[] = [
     name: 'Git',
     shows: 'A real repository: clone it, change it, push. <code>fromCgi</code> runs git’s own CGI program for each request.',
     source: 'git/app.ts',
+  } as const] : [],
+  ...djangoInstalled ? [{
+    path: '/django',
+    application: django,
+    name: 'Django',
+    shows: 'A Django site on real uWSGI, behind <code>fromUwsgi</code>: its admin comes to you over HTTP/2. Log in as admin, admin. The first visit starts it.',
+    source: 'django/app.ts',
   } as const] : [],
 ]

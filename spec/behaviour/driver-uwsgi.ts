@@ -9,6 +9,7 @@ import { drained } from './driver-support.ts'
 import type { DriverRequest, Protocol } from './driver.ts'
 
 const noTrailers = 'uwsgi has no trailers'
+const moreBuffers = 'the figures are those of one connection, here are two'
 const noTrailersToLack = 'one of its responses lacks its trailers only, which nobody sees without trailers'
 const noInterim = 'uwsgi has no interim responses'
 
@@ -85,6 +86,10 @@ export const fromUwsgiToUwsgi: Protocol = {
   cannot: {
     ...cannot,
     'headers are an iterable of pairs in order, with lower-case names, and find by any case': 'repeated fields are merged into one variable (RFC 3875 4.1.18)',
+    'an application that answers without receiving sends no 100 Continue': 'a body that says its length is sent on as it comes',
+    'RFC 9113 8.2.2: fields of a connection are dropped, in interim responses and trailers too': noTrailers,
+    'an application that does not receive holds its own client only': moreBuffers,
+    'a client that does not read holds its own response only': moreBuffers,
   },
   async open(app, options = {}) {
     const back = await serve(app, { bind: ['uwsgi://127.0.0.1:0'], accessLog: false, logLevel: 'error', ...options })

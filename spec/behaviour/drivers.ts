@@ -1,4 +1,5 @@
 /** The ways to call an application that the behaviour suite runs over. */
+import { cgi } from './driver-cgi.ts'
 import { http1, http1Tls } from './driver-http1.ts'
 import { http2, http2Tls } from './driver-http2.ts'
 import { inProcess } from './driver-in-process.ts'
@@ -9,7 +10,7 @@ import { suite, type TestSuite } from '../support/suite.ts'
 export type * from './driver.ts'
 
 /** Every protocol that there is; later ones join here. */
-export const protocols: readonly Protocol[] = [inProcess, http1, http1Tls, http2, http2Tls, uwsgi, fromUwsgiToUwsgi]
+export const protocols: readonly Protocol[] = [inProcess, http1, http1Tls, http2, http2Tls, uwsgi, fromUwsgiToUwsgi, cgi]
 /** Those that have WebSockets. */
 export const webSocketProtocols: readonly Protocol[] = protocols.filter(({ hasWebSockets }) => hasWebSockets)
 

@@ -395,6 +395,11 @@ test('stack.md: three kinds of layer, hooks, a stream that is wrapped, settings,
   assert.match(await (await raw.fetch('/', { method: 'POST', body: 'hi' })).text(), /"sent":"hi"/)
 }, 30)
 
+test('uwsgi.md: without an upstream the answer is 502', async (t) => {
+  const client = await open(t, 'uwsgi/forward/app.ts', { raiseApplicationErrors: false })
+  assert.is((await client.fetch('/')).status, 502)
+})
+
 test('no example is left out', () => {
   assert.equal(examples.labels.filter((label) => !run.has(label)), [])
 })

@@ -1,0 +1,1 @@
+export { fromUwsgi, type FromUwsgiOptions } from './from-uwsgi.ts'
