@@ -47,7 +47,7 @@ export const optionTable: readonly CommandOption[] = [
   option('Address', 'port', 'PORT', 'listen on this port; 0 for one that the system picks'),
   option('Address', 'uds', 'PATH', 'listen on a unix socket instead'),
   option('Address', 'fd', 'N', 'listen on an inherited socket instead'),
-  option('Address', 'bind', 'PLACE', 'listen here: http://HOST:PORT, https://HOST:PORT, unix:/PATH, uwsgi://HOST:PORT, uwsgi:/PATH or fd://N'),
+  option('Address', 'bind', 'PLACE', 'listen here: http://HOST:PORT, https://…, unix:/PATH, uwsgi://HOST:PORT or fd://N'),
   option('Address', 'backlog', 'N', 'connections that may wait to be accepted'),
 
   commandChoice('Application', 'interface', 'MODEL', interfaces, `the model of the application: ${interfaces.join(', ')}`),
