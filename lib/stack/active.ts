@@ -15,8 +15,10 @@ export interface Ways {
   toThread(active: ActiveRequest, target: Target): Promise<Answer>
   /** From code that blocks, on the event loop. */
   toLoop(active: ActiveRequest, target: Target): Answer
-  /** The request is over: what the other side has of it may go. */
-  ended(active: ActiveRequest): void
+  /** The request is over, which async code answers: what the other side has of it may go. */
+  endedAsync(active: ActiveRequest): Promise<void>
+  /** The same of one that sync code answers. */
+  endedSync(active: ActiveRequest): void
 }
 
 /** A request on its way through a stack. */

@@ -1,6 +1,6 @@
 import { NotFound } from '../contract/errors.ts'
 import type { ActiveRequest } from './active.ts'
-import { checked, checkedHook, checkedTemplate } from './checked.ts'
+import { checked, checkedHook, checkedTemplate, isOfCheck } from './checked.ts'
 import type { Neutral } from './effects.ts'
 import { Invoke } from './invoke.ts'
 import type { PlannedLayer } from './plan.ts'
@@ -13,15 +13,20 @@ export function* answer(active: ActiveRequest): Neutral<HttpResponse> {
   const { hooks } = active.stack
   let response: HttpResponse | undefined
   if (hooks.processView.length > 0) response = yield* viewHooks(active)
-  try {
-    response ??= yield* view(active)
-    if (response instanceof TemplateResponse && !response.isRendered) response = yield* rendered(active, response)
-    return response
-  } catch (error) {
-    const answered = hooks.processException.length === 0 ? undefined : yield* exceptionHooks(active, error)
-    if (answered === undefined) throw error
-    return answered
+  if (response === undefined) {
+    let value: unknown
+    try {
+      const { mode, view } = active.route
+      value = mode === null
+        ? yield* (view as NeutralView)(active.neutral, active.core.params)
+        : yield new Invoke(active, mode, { type: 'view' })
+    } catch (error) {
+      if (isOfCheck(error)) throw error
+      value = yield* exceptionHooks(active, error)
+    }
+    response = checked(`the view of ${active.route.pattern}`, value)
   }
+  return response instanceof TemplateResponse && !response.isRendered ? yield* rendered(active, response) : response
 }
 
 function resolve(active: ActiveRequest): void {
@@ -37,14 +42,6 @@ function resolve(active: ActiveRequest): void {
   throw new NotFound(`nothing is at ${path}`)
 }
 
-function* view(active: ActiveRequest): Neutral<HttpResponse> {
-  const { mode, pattern, view } = active.route
-  const value = mode === null
-    ? yield* (view as NeutralView)(active.neutral, active.core.params)
-    : yield new Invoke(active, mode, { type: 'view' })
-  return checked(`the view of ${pattern}`, value)
-}
-
 function* viewHooks(active: ActiveRequest): Neutral<HttpResponse | undefined> {
   for (const index of active.stack.hooks.processView) {
     const planned = hookOf(active, index)
@@ -58,7 +55,8 @@ function* viewHooks(active: ActiveRequest): Neutral<HttpResponse | undefined> {
   return undefined
 }
 
-function* exceptionHooks(active: ActiveRequest, error: unknown): Neutral<HttpResponse | undefined> {
+/** What a hook answers an error with; throws the error if none does. */
+function* exceptionHooks(active: ActiveRequest, error: unknown): Neutral<HttpResponse> {
   for (const index of active.stack.hooks.processException) {
     const planned = hookOf(active, index)
     const { neutral } = planned.layer
@@ -68,7 +66,7 @@ function* exceptionHooks(active: ActiveRequest, error: unknown): Neutral<HttpRes
     const response = checkedHook(`${planned.name}.processException`, value)
     if (response !== undefined) return response
   }
-  return undefined
+  throw error
 }
 
 /** A response with its content; the hooks may change how it is made, or give another. */
@@ -82,7 +80,11 @@ function* rendered(active: ActiveRequest, given: TemplateResponse): Neutral<Http
       : yield* neutral.processTemplateResponse?.(active.neutral, response) ?? nothing()
     response = checkedTemplate(`${planned.name}.processTemplateResponse`, value)
   }
-  yield* response.rendering()
+  try {
+    yield* response.rendering()
+  } catch (error) {
+    return yield* exceptionHooks(active, error)
+  }
   return response
 }
 

@@ -121,6 +121,7 @@ export class RequestBody {
   /** Takes a body that was read elsewhere. */
   adopt(bytes: Buffer): void {
     this.#whole.set(bytes)
+    this.#streamed = null
   }
 
   /** The whole body. `announced` is its `content-length`. */

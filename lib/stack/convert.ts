@@ -1,7 +1,7 @@
-import { STATUS_CODES } from 'node:http'
 import type { ActiveRequest } from './active.ts'
-import { markLogged } from './log.ts'
-import { HttpResponse } from './response.ts'
+import { checked, sendable } from './checked.ts'
+import { isLogged, levelOf, markLogged, reasonOf, shown } from './log.ts'
+import { HttpResponse, TemplateResponse } from './response.ts'
 
 /**
  * The response that an error turns into: that of an HTTP error (404, 403, 400, 413, …) has its status, any other is a 500,
@@ -10,18 +10,17 @@ import { HttpResponse } from './response.ts'
 export function responseTo(active: ActiveRequest, error: unknown): HttpResponse {
   const { stack, core } = active
   // Nobody is left to be answered.
-  if (codeOf(error) === 'ERR_TSGI_CLIENT_DISCONNECTED') return markLogged(new HttpResponse(null, { status: 400 }))
+  if (isOfClient(error)) return markLogged(new HttpResponse(null, { status: 400 }))
   const status = statusOf(error)
   if (status === 500) {
     stack.emit('gotRequestException', active.async, error)
-    stack.log('error', `Internal Server Error: ${core.path}`, error)
+    stack.log('error', `Internal Server Error: ${shown(core.path)}`, error)
     return markLogged(page(active, 500, error))
   }
-  if (status !== 404) {
-    stack.log('warn', `${STATUS_CODES[status] ?? status}: ${core.path}: ${(error as Error).message}`)
-    return markLogged(page(active, status, error))
-  }
-  return page(active, status, error)
+  const response = page(active, status, error)
+  if (status === 404 || isLogged(response)) return response
+  stack.log(levelOf(status), `${reasonOf(status)}: ${shown(core.path)}: ${shown((error as Error).message)}`)
+  return markLogged(response)
 }
 
 /** The page of the stack's own for a status, else a short text. */
@@ -30,20 +29,20 @@ function page(active: ActiveRequest, status: number, error: unknown): HttpRespon
   const own = stack.errorPages[status]
   if (own !== undefined) {
     try {
-      const response = own(active.async, error)
-      if (response instanceof HttpResponse) return response
-      throw new TypeError(`the error page for ${status} gave no HttpResponse`)
+      const response = sendable(checked(`the error page for ${status}`, own(active.async, error)), active.plan.home)
+      if (response instanceof TemplateResponse) response.renderSync()
+      return response
     } catch (failure) {
       stack.emit('gotRequestException', active.async, failure)
-      stack.log('error', `the error page for ${status} failed: ${core.path}`, failure)
-      return plain(active, 500, failure)
+      stack.log('error', `the error page for ${status} failed: ${shown(core.path)}`, failure)
+      return markLogged(plain(active, 500, failure))
     }
   }
   return plain(active, status, error)
 }
 
 function plain({ stack }: ActiveRequest, status: number, error: unknown): HttpResponse {
-  const reason = `${status} ${STATUS_CODES[status] ?? ''}`.trim()
+  const reason = `${status} ${reasonOf(status)}`
   const told = status < 500 ? (error as Error).message : stack.debug && error instanceof Error ? error.stack ?? error.message : ''
   const text = told === '' ? `${reason}\n` : `${reason}: ${told}\n`
   return new HttpResponse(text, { status, contentType: 'text/plain; charset=utf-8' })
@@ -58,4 +57,14 @@ function statusOf(error: unknown): number {
 function codeOf(error: unknown): string {
   const { code } = Object(error) as { readonly code?: unknown }
   return typeof code === 'string' ? code : ''
+}
+
+/** Whether an error says that the client has left: that itself, or what the signal of the request has ended. */
+function isOfClient(error: unknown): boolean {
+  let found = error
+  for (let depth = 0; depth < 5 && typeof found === 'object' && found !== null; depth++) {
+    if (codeOf(found) === 'ERR_TSGI_CLIENT_DISCONNECTED') return true
+    found = (found as { readonly cause?: unknown }).cause
+  }
+  return false
 }

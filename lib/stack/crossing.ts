@@ -22,38 +22,52 @@ const sharedPoolKey = {}
 export async function toThread(active: ActiveRequest, target: Target): Promise<Answer> {
   const live = liveOf(active)
   const enter = entryOf(active)
+  let packed: PackedAnswer
   try {
     const call = packCall(live, target)
     const link = live.links.at(-1)
-    const packed = await (link === undefined ? enterFirst(live, enter, call) : link(() => enter(call)))
-    return unpackAnswer(live, packed, fromThread)
+    packed = await (link === undefined ? enterFirst(live, enter, call) : link(() => enter(call)))
   } catch (error) {
-    throw named(error)
+    throw named(live, error)
   }
+  return unpackAnswer(live, packed, fromThread)
 }
 
 /** A thread that has a response which is still needed stays parked, and answers before its call ends. */
 function enterFirst(live: LiveRequest, enter: Enter, call: PackedCall): Promise<PackedAnswer> {
   return new Promise((resolve, reject) => {
     live.attended = resolve
-    enter(call).then(resolve, reject)
+    const entered = enter(call)
+    live.calls.add(entered)
+    entered.then(resolve, reject).finally(() => live.calls.delete(entered))
   })
 }
 
 /** Has the event loop carry a target out, and blocks until it has. */
 export function toLoop(active: ActiveRequest, target: Target): Answer {
   const live = liveOf(active)
+  let packed: PackedAnswer
   try {
-    const packed = answerOnLoop(packCall(live, target))
-    if (packed.response?.kept?.side === 'here') live.keptThere = true
-    return unpackAnswer(live, packed, fromLoop)
+    packed = answerOnLoop(packCall(live, target))
   } catch (error) {
-    throw named(error)
+    // It may have answered, and the answer not have come.
+    live.keptThere = true
+    throw named(live, error)
   }
+  live.keptThere ||= packed.holds
+  return unpackAnswer(live, packed, fromLoop)
 }
 
-/** The request is over on its own side. */
-export function endedHere(active: ActiveRequest): void {
+/** The request is over on its own side, where async code made it: resolves when the threads have left it too. */
+export async function endedOnLoop(active: ActiveRequest): Promise<void> {
+  const live = findLiveOf(active)
+  if (live === null) return
+  removeLive(live)
+  if (live.calls.size > 0) await Promise.allSettled(live.calls)
+}
+
+/** The same where sync code made it. */
+export function endedOnThread(active: ActiveRequest): void {
   const live = findLiveOf(active)
   if (live === null) return
   removeLive(live)
@@ -78,8 +92,14 @@ function withModule({ href, settings }: StackName): URL {
 }
 
 /** Errors of cloning name the request's state as layers know it. */
-function named(error: unknown): unknown {
+function named(live: LiveRequest, error: unknown): unknown {
   if (!(error instanceof NotCloneable)) return error
-  const path = error.path.replace(/^.*\bsaid\.state/, 'request.state').replace(/^.*\bresponse\.context/, 'response.context')
-  return path === error.path ? error : new NotCloneable(path, undefined, { cause: error })
+  const { path } = error
+  const own = path.replace(/^.*\bsaid\.state/, 'request.state').replace(/^.*\bresponse\.context/, 'response.context')
+  if (own === path) return error
+  // The response that this turns into must get past the same state.
+  if (own.startsWith('request.state')) live.spoilt = true
+  const renamed = new NotCloneable(own, undefined, { cause: error })
+  renamed.message = error.message.replace(path, own)
+  return renamed
 }

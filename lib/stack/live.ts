@@ -11,6 +11,8 @@ export type Link = <T>(call: () => T) => T
 export class LiveRequest {
   readonly id: string
   readonly active: ActiveRequest
+  /** Whether the request came from the other side. */
+  readonly guest: boolean
   /** Responses that stay here, since their bodies cannot cross; the other side has their numbers. */
   readonly responses: Map<number, HttpResponse> = new Map()
   /** Ways to the thread that is parked for this request, the innermost last. */
@@ -18,18 +20,28 @@ export class LiveRequest {
   /** What reads the body for the other side. */
   reader: ChunkReader | null = null
   /** Bodies here that the other side iterates. */
-  readonly iterators: Map<number, AsyncIterator<Uint8Array | string>> = new Map()
+  readonly iterators: Map<number, Iterator<Uint8Array | string> | AsyncIterator<Uint8Array | string>> = new Map()
   /** Takes the answer of a thread that stays parked, because it has a response that is still needed. */
   attended: ((answer: PackedAnswer) => void) | null = null
+  /** Whether that thread waits for the end of the request, and for nothing else. */
+  attends = false
+  /** Whether the other side has the whole body, and the form. */
+  bytesThere = false
+  formThere = false
+  /** Whether the state could not be cloned: what cannot be is left out from then on. */
+  spoilt = false
+  /** Calls of threads that have not ended. */
+  readonly calls: Set<Promise<unknown>> = new Set()
   /** Whether the event loop holds on to what it has of this request, until it is told that the request is over. */
   keptThere = false
   #over = false
   readonly #waiting: (() => void)[] = []
   #responses = 0
 
-  constructor(id: string, active: ActiveRequest) {
+  constructor(id: string, active: ActiveRequest, guest: boolean) {
     this.id = id
     this.active = active
+    this.guest = guest
   }
 
   /** Keeps a response here; returns its number. */
@@ -46,9 +58,22 @@ export class LiveRequest {
 
   end(): void {
     this.#over = true
-    for (const response of this.responses.values()) response.close()
+    const iterators = [...this.iterators.values()]
+    this.iterators.clear()
+    for (const iterator of iterators) leave(iterator)
+    const responses = [...this.responses.values()]
     this.responses.clear()
+    for (const response of responses) response.close()
     for (const resolve of this.#waiting.splice(0)) resolve()
+  }
+}
+
+/** Asks a body that is not at its end to end. What fails by that has nobody to be told to. */
+function leave(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
+  try {
+    Promise.resolve(iterator.return?.()).catch(() => {})
+  } catch {
+    // As above.
   }
 }
 
@@ -60,7 +85,7 @@ let last = 0
 export function liveOf(active: ActiveRequest): LiveRequest {
   const found = ofActive.get(active)
   if (found !== undefined) return found
-  return addLive(`${threadId}.${++last}`, active)
+  return addLive(`${threadId}.${++last}`, active, false)
 }
 
 /** The same, if it has crossed. */
@@ -72,8 +97,8 @@ export function findLive(id: string): LiveRequest | null {
   return requests.get(id) ?? null
 }
 
-export function addLive(id: string, active: ActiveRequest): LiveRequest {
-  const live = new LiveRequest(id, active)
+export function addLive(id: string, active: ActiveRequest, guest: boolean): LiveRequest {
+  const live = new LiveRequest(id, active, guest)
   requests.set(id, live)
   ofActive.set(active, live)
   return live

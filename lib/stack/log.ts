@@ -20,7 +20,21 @@ export function logResponse(log: StackLog, response: HttpResponse, path: string)
   const { status } = response
   if (status < 400 || logged.has(response)) return
   markLogged(response)
-  log(status >= 500 ? 'error' : 'warn', `${STATUS_CODES[status] ?? status}: ${path}`)
+  log(levelOf(status), `${reasonOf(status)}: ${shown(path)}`)
+}
+
+/** How bad a status is, of 400 or more. */
+export function levelOf(status: number): 'warn' | 'error' {
+  return status >= 500 ? 'error' : 'warn'
+}
+
+export function reasonOf(status: number): string {
+  return STATUS_CODES[status] ?? 'Unknown Status'
+}
+
+/** What a client may have chosen, on one line: it must not forge lines of a log, nor steer a terminal. */
+export function shown(text: string): string {
+  return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Where messages go if the stack has no log of its own. */

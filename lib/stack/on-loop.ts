@@ -2,16 +2,19 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { syncToAsync } from '../threads/index.ts'
 import type { BodySource } from './body.ts'
+import { sendable } from './checked.ts'
 import { runAsync } from './effects.ts'
 import { openGuest } from './guest.ts'
 import { findLive, removeLive, type Link, type LiveRequest } from './live.ts'
-import { packAnswer, takeState, unpackTarget } from './pack.ts'
+import { inOwnMemory, packAnswer, packFailure, takeState, unpackTarget } from './pack.ts'
 import type { PackedAnswer, PackedCall } from './packed.ts'
 import { performAsync } from './perform.ts'
 import { fromThread, onParked } from './remote.ts'
 import type { TemplateResponse } from './response.ts'
 import { loadStack } from './registry.ts'
+import { checkedPiece } from './send-stream.ts'
 
+const textEncoder = new TextEncoder()
 const readInput = syncToAsync<(id: string) => Uint8Array | null>(new URL('./on-thread.js#readInput', import.meta.url))
 
 /** Carries a target out, while the thread is parked. */
@@ -19,9 +22,12 @@ export async function answer(call: PackedCall): Promise<PackedAnswer> {
   const known = findLive(call.id)
   const live = known ?? await open(call)
   return linked(live, async () => {
+    takeState(live, call.said)
     try {
-      takeState(live.active, call.said, false)
-      return packAnswer(live, await performAsync(live.active, unpackTarget(live, call.target, fromThread)), known === null)
+      const found = await performAsync(live.active, unpackTarget(live, call.target, fromThread))
+      return packAnswer(live, found === undefined ? found : sendable(found, 'async'))
+    } catch (error) {
+      return packFailure(live, error)
     } finally {
       // What stays here is needed until the thread says that the request is over.
       if (known === null && live.responses.size === 0) await close(live)
@@ -55,6 +61,7 @@ export async function attend(id: string, packed: PackedAnswer): Promise<void> {
   const live = findLive(id)
   if (live === null) return
   await linked(live, async () => {
+    live.attends = true
     live.attended?.(packed)
     live.attended = null
     await live.over
@@ -67,8 +74,7 @@ export async function readBody(id: string): Promise<Uint8Array | null> {
   if (live === null) throw new Error('the request is over')
   return linked(live, async () => {
     live.reader ??= live.active.core.chunks()
-    const bytes = await runAsync(live.reader.next())
-    return bytes === null || bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes)
+    return inOwnMemory(await runAsync(live.reader.next()))
   })
 }
 
@@ -81,8 +87,12 @@ export async function nextChunk(id: string, number: number): Promise<Uint8Array 
     let iterator = live.iterators.get(number)
     if (iterator === undefined) live.iterators.set(number, iterator = iterate(stream))
     const { done, value } = await iterator.next()
-    if (done === true) return null
-    return typeof value === 'string' ? Buffer.from(value) : value
+    if (done === true) {
+      live.iterators.delete(number)
+      return null
+    }
+    const piece = checkedPiece(value)
+    return typeof piece === 'string' ? textEncoder.encode(piece) : inOwnMemory(piece)
   })
 }
 
@@ -93,7 +103,9 @@ async function* iterate(stream: Iterable<Uint8Array | string> | AsyncIterable<Ui
 /** The rest of it is not wanted. */
 export async function stopChunks(id: string, number: number): Promise<void> {
   const live = findLive(id)
-  await live?.iterators.get(number)?.return?.()
+  const iterator = live?.iterators.get(number)
+  live?.iterators.delete(number)
+  await iterator?.return?.()
 }
 
 /** Makes the content of a response that is here, of a context that layers of the other side may have changed. */

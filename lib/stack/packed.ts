@@ -10,8 +10,10 @@ export interface PackedState {
   readonly route: number
   /** The form, if it has been read. */
   readonly form: FormParts | null
-  /** The body, if the thread has read it whole. */
+  /** The body, if the other side has read it whole: who has the request itself cannot read it again. */
   readonly bytes: Uint8Array | null
+  /** Whether this side has the whole body. */
+  readonly hasBytes: boolean
 }
 
 /** A target as it crosses. */
@@ -37,6 +39,10 @@ export interface PackedCall {
 export interface PackedAnswer {
   readonly said: PackedState
   readonly response: PackedResponse | null
+  /** What was thrown in place of an answer; what layers have said before that counts. */
+  readonly thrown: { readonly error: unknown } | null
+  /** Whether responses stay there, so that there must be told when the request is over. */
+  readonly holds: boolean
 }
 
 /** A response as it crosses: bytes go along, what cannot be cloned stays where it is and has a number there. */
@@ -45,7 +51,7 @@ export interface PackedResponse {
   /** Names and values in turn. */
   readonly headers: readonly string[]
   /** Null where it streams, or is yet to be rendered. */
-  readonly content: Uint8Array | string | null
+  readonly content: Uint8Array | null
   /** Where the response itself is, if it stays there: the side from which it is sent (`here`), or to which. */
   readonly kept: { readonly side: 'here' | 'there'; readonly number: number } | null
   /** What a response that is yet to be rendered is made of. */

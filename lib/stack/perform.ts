@@ -20,7 +20,7 @@ export function performSync(active: ActiveRequest, target: Target): Answer {
     case 'processView':
       return checkedHook(name, hooks?.processView?.(active.sync, active.route.view, core.params))
     case 'processTemplateResponse':
-      return checkedTemplate(name, hooks?.processTemplateResponse?.(active.sync, target.response))
+      return hooks?.processTemplateResponse === undefined ? target.response : checkedTemplate(name, hooks.processTemplateResponse(active.sync, target.response))
     case 'processException':
       return checkedHook(name, hooks?.processException?.(active.sync, target.error))
   }
@@ -42,7 +42,7 @@ export async function performAsync(active: ActiveRequest, target: Target): Promi
     case 'processView':
       return checkedHook(name, await hooks?.processView?.(active.async, active.route.view, core.params))
     case 'processTemplateResponse':
-      return checkedTemplate(name, await hooks?.processTemplateResponse?.(active.async, target.response))
+      return hooks?.processTemplateResponse === undefined ? target.response : checkedTemplate(name, await hooks.processTemplateResponse(active.async, target.response))
     case 'processException':
       return checkedHook(name, await hooks?.processException?.(active.async, target.error))
   }

@@ -19,9 +19,10 @@ export function register(name: StackName, stack: Loadable): void {
 /** The stack of a name, once its module has been loaded. Throws `InvalidStack`. */
 export function stackOf(name: StackName): LoadedStack {
   const all = made.get(name.href) ?? []
-  const found = name.export === '' ? (all.length === 1 ? all[0] : undefined) : all.find((each) => each.name.export === name.export)
-  if (found !== undefined) return found.stack.loaded()
-  const which = name.export === '' ? 'a stack' : `a stack ${JSON.stringify(name.export)}`
+  const named = name.export === '' ? all : all.filter((each) => each.name.export === name.export)
+  const [found] = named
+  if (found !== undefined && named.length === 1) return found.stack.loaded()
+  const which = name.export === '' ? 'a stack' : `one stack ${JSON.stringify(name.export)}`
   throw new InvalidStack(`${name.href} makes ${all.length === 0 ? 'no stack when it is loaded on a thread' : `${all.length} stacks`}, expected ${which}: make it at the top of the module, and give each a name (export: '…') where there are several`)
 }
 

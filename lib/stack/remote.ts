@@ -7,9 +7,11 @@ import type { ResponseStream } from './response.ts'
 const onThread = (name: string): URL => new URL(`./on-thread.js#${name}`, import.meta.url)
 const onLoop = (name: string): URL => new URL(`./on-loop.js#${name}`, import.meta.url)
 const pump = syncToAsync<(id: string, number: number, memory: RingMemory) => void>(onThread('pump'))
+const nextOnThread = syncToAsync<(id: string, number: number) => Uint8Array | null>(onThread('nextChunk'))
+const stopOnThread = syncToAsync<(id: string, number: number) => void>(onThread('stopChunks'))
 const renderOnThread = syncToAsync<(id: string, number: number, context: unknown) => Uint8Array>(onThread('render'))
-const nextChunk = asyncToSync<(id: string, number: number) => Promise<Uint8Array | null>>(onLoop('nextChunk'))
-const stopChunks = asyncToSync<(id: string, number: number) => Promise<void>>(onLoop('stopChunks'))
+const nextOnLoop = asyncToSync<(id: string, number: number) => Promise<Uint8Array | null>>(onLoop('nextChunk'))
+const stopOnLoop = asyncToSync<(id: string, number: number) => Promise<void>>(onLoop('stopChunks'))
 const renderOnLoop = asyncToSync<(id: string, number: number, context: unknown) => Promise<Uint8Array>>(onLoop('render'))
 
 /** Calls a function on the thread that is parked for the request. */
@@ -20,7 +22,7 @@ export function onParked<T>(live: LiveRequest, call: () => Promise<T>): Promise<
 
 /** For the event loop: parts of responses that are on a thread. */
 export const fromThread: RemoteParts = {
-  stream: (live, number) => ({ [Symbol.asyncIterator]: () => pumped(live, number) }) as ResponseStream,
+  stream: (live, number) => ({ [Symbol.asyncIterator]: () => live.attends && live.links.length === 1 ? pumped(live, number) : pulled(live, number) }) as ResponseStream,
   template: (live, number) => async (context) => onParked(live, () => renderOnThread(live.id, number, context)),
 }
 
@@ -30,7 +32,10 @@ export const fromLoop: RemoteParts = {
   template: (live, number) => (context) => renderOnLoop(live.id, number, context),
 }
 
-/** The thread iterates and writes into a ring, and blocks while that is full. */
+/**
+ * The thread iterates and writes into a ring, and blocks while that is full: only where nothing else is wanted of it before
+ * the body is at its end.
+ */
 async function* pumped(live: LiveRequest, number: number): AsyncGenerator<Uint8Array, void, void> {
   const memory = ringMemory()
   const reader = new RingReader(memory)
@@ -51,13 +56,26 @@ async function* pumped(live: LiveRequest, number: number): AsyncGenerator<Uint8A
   await pumping
 }
 
-/** The event loop iterates, and is asked for each piece: the thread has to be free for what that calls in turn. */
+/** The thread iterates, and is asked for each piece: it has to be free for what the rest of the stack wants of it. */
+async function* pulled(live: LiveRequest, number: number): AsyncGenerator<Uint8Array, void, void> {
+  let whole = false
+  const next = (): Promise<Uint8Array | null> => onParked(live, () => nextOnThread(live.id, number))
+  try {
+    for (let chunk = await next(); chunk !== null; chunk = await next()) yield chunk
+    whole = true
+  } finally {
+    // Where no thread is parked any more, the request is over there too.
+    if (!whole) await onParked(live, () => stopOnThread(live.id, number)).catch(() => {})
+  }
+}
+
+/** The same the other way. */
 function* asked(live: LiveRequest, number: number): Generator<Uint8Array, void, void> {
   let whole = false
   try {
-    for (let chunk = nextChunk(live.id, number); chunk !== null; chunk = nextChunk(live.id, number)) yield chunk
+    for (let chunk = nextOnLoop(live.id, number); chunk !== null; chunk = nextOnLoop(live.id, number)) yield chunk
     whole = true
   } finally {
-    if (!whole) stopChunks(live.id, number)
+    if (!whole) stopOnLoop(live.id, number)
   }
 }

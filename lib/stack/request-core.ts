@@ -167,11 +167,6 @@ export class RequestCore {
     return parts
   }
 
-  /** Whether it has temporary files to be deleted. */
-  get hasFiles(): boolean {
-    return !this.#temp.idle
-  }
-
   /** Ends the request: deletes its temporary files. Blocking. */
   close(): void {
     this.#end()

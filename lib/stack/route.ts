@@ -28,6 +28,10 @@ export interface Route {
  * that matches answers. An `async function` is an async view, a `function*` a neutral one, any other a sync one; `mode`
  * says so where a compiler hides it. Throws `InvalidOption`.
  */
+export function route(pattern: string, view: AsyncView, mode?: 'async'): Route
+export function route(pattern: string, view: SyncView, mode?: 'sync'): Route
+export function route(pattern: string, view: NeutralView, mode?: 'neutral'): Route
+export function route(pattern: string, view: View, mode?: Mode | 'neutral'): Route
 export function route(pattern: string, view: View, mode?: Mode | 'neutral'): Route {
   if (typeof pattern !== 'string' || !pattern.startsWith('/')) throw new InvalidOption('the pattern of a route', 'a string that begins with /', pattern)
   if (typeof view !== 'function') throw new InvalidOption(`the view of ${pattern}`, 'a function', view)

@@ -1,4 +1,4 @@
-import { PassedTwice } from '../contract/errors.ts'
+import { InvalidResponse, PassedTwice } from '../contract/errors.ts'
 import type { ActiveRequest } from './active.ts'
 import { answer } from './answer.ts'
 import { checked } from './checked.ts'
@@ -117,9 +117,14 @@ export class Run {
         throws = false
         if (step.done !== true) {
           const need = step.value
-          if (!(need instanceof Pass)) return need
+          if (!(need instanceof Pass)) {
+            if (typeof (need as Partial<Need> | undefined)?.[this.#mode] === 'function') return need
+            value = new InvalidResponse(`what ${this.#nameOf(frame)} yields`, 'what pass, either or a method of the request gives, by yield*', need)
+            throws = true
+            continue
+          }
           if (frame.passed) {
-            value = new PassedTwice(active.plan.layers[frame.index]?.name ?? 'a view')
+            value = new PassedTwice(this.#nameOf(frame))
             throws = true
             continue
           }
@@ -130,7 +135,7 @@ export class Run {
           else return beneath
           continue
         }
-        value = step.value instanceof HttpResponse ? step.value : checked(active.plan.layers[frame.index]?.name ?? 'a view', step.value)
+        value = step.value instanceof HttpResponse ? step.value : checked(this.#nameOf(frame), step.value)
       } catch (error) {
         throws = false
         value = active.failed(error)
@@ -139,6 +144,11 @@ export class Run {
     }
     this.#response = value as HttpResponse
     return null
+  }
+
+  #nameOf({ index }: Frame): string {
+    const { plan, routeIndex, route } = this.#active
+    return plan.layers[index]?.name ?? (routeIndex < 0 ? 'the stack' : `the view of ${route.pattern}`)
   }
 }
 

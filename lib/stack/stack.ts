@@ -3,7 +3,7 @@ import { ClientDisconnected, InvalidOption, InvalidStack, MiddlewareNotUsed, Uns
 import type { WsgiApplication } from '../contract/wsgi.ts'
 import type { ThreadPool } from '../threads/index.ts'
 import { ActiveRequest } from './active.ts'
-import { waysOf } from './ways.ts'
+import { outgoing } from './checked.ts'
 import { describe } from './describe.ts'
 import { Layer } from './layer.ts'
 import { requestLimits, type RequestLimits } from './limits.ts'
@@ -16,6 +16,10 @@ import type { HttpResponse } from './response.ts'
 import type { Mode, Route } from './route.ts'
 import { runAsync, runSync } from './run.ts'
 import './sides.ts'
+import { waysOf } from './ways.ts'
+
+/** The body of a response as a host of PEP 3333 iterates it. */
+type WsgiBlocks = ReturnType<HttpResponse['toWsgi']>
 
 /** What makes a layer when the stack is loaded; it may throw `MiddlewareNotUsed`. */
 export type LayerFactory = () => Layer
@@ -69,15 +73,15 @@ export class Stack {
       stack.emit('requestStarted', request)
       let response: HttpResponse | null = null
       try {
-        response = await runAsync(active, 0)
+        response = outgoing(active, await runAsync(active, 0))
         logResponse(stack.log, response, request.path)
         await response.send(send, response.streaming ? request.signal : undefined)
       } catch (error) {
         if (!(error instanceof ClientDisconnected)) throw error
       } finally {
         response?.close()
-        active.ways.ended(active)
-        if (request.core.hasFiles) await request.core.closeAsync()
+        await active.ways.endedAsync(active)
+        await request.core.closeAsync()
         stack.emit('requestFinished', request)
       }
     }
@@ -89,17 +93,33 @@ export class Stack {
     return (environ, startResponse) => {
       const request = HttpRequest.fromEnviron(environ, stack.limits)
       const active = new ActiveRequest(stack, stack.plan('sync'), request.core, waysOf(stack))
-      stack.emit('requestStarted', request)
-      const response = runSync(active, 0)
-      logResponse(stack.log, response, request.path)
-      const blocks = response.toWsgi(startResponse)
+      let blocks: WsgiBlocks | null = null
+      let over = false
       const close = (): void => {
-        response.close()
-        request.core.close()
-        active.ways.ended(active)
-        stack.emit('requestFinished', request)
+        if (over) return
+        over = true
+        try {
+          blocks?.close()
+        } finally {
+          active.ways.endedSync(active)
+          request.core.close()
+          stack.emit('requestFinished', request)
+        }
       }
-      return { [Symbol.iterator]: () => blocks[Symbol.iterator](), close }
+      stack.emit('requestStarted', request)
+      try {
+        const response = outgoing(active, runSync(active, 0))
+        logResponse(stack.log, response, request.path)
+        blocks = response.toWsgi(startResponse)
+        if (response.streaming || response.hasClosers) return { [Symbol.iterator]: () => (blocks as WsgiBlocks)[Symbol.iterator](), close }
+      } catch (error) {
+        close()
+        throw error
+      }
+      // A host may send a list at once.
+      const whole = [...blocks]
+      close()
+      return whole
     }
   }
 
@@ -168,7 +188,10 @@ export class Stack {
       return null
     }
     if (layer instanceof Layer) return layer
-    throw new InvalidStack(`the factory ${name} gave ${layer === undefined ? 'nothing' : 'no layer'}${where}: expected what neutral, sync, async or dual gives`)
+    const promise = typeof (layer as { readonly then?: unknown } | null | undefined)?.then === 'function'
+    // It is not waited for; that it fails must not end the process.
+    if (promise) void Promise.resolve(layer).catch(() => {})
+    throw new InvalidStack(`the factory ${name} gave ${layer === undefined ? 'nothing' : promise ? 'a promise, which is not waited for' : 'no layer'}${where}: expected what neutral, sync, async or dual gives`)
   }
 
   #emit(signal: Signal, request: HttpRequest, error: unknown, log: StackLog): void {

@@ -26,7 +26,9 @@ export const modes: readonly Mode[] = ['async', 'sync']
 export async function applicationOf(name: string, mode: Mode): Promise<{ readonly app: Application; readonly pool: ThreadPool }> {
   const url = new URL(`./modules/${name}.ts`, import.meta.url)
   const { app, pool } = await import(url.href) as StackModule
-  return { app: mode === 'async' ? app : fromWsgi(new URL('#wsgi', url), { pool }), pool }
+  // Before any thread starts: one that finds it later, with tsx, has a copy of its own for it.
+  const onThreads = fromWsgi(new URL('#wsgi', url), { pool })
+  return { app: mode === 'async' ? app : onThreads, pool }
 }
 
 /** A client of the stack in a module of modules/, in one mode. */

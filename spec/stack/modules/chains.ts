@@ -22,6 +22,11 @@ export const pool: ThreadPool = new ThreadPool({ threads: 1 })
 /** All of them. */
 export const codes: readonly string[] = Array.from({ length: 3 ** DEPTH }, (_, number) => number.toString(3).padStart(DEPTH, '0').replace(/[012]/g, (digit) => 'nsa'[Number(digit)] ?? ''))
 
+/** A template that says which hooks it has met. */
+function templateOf(template: (by: readonly string[]) => string, by: readonly string[]): TemplateResponse {
+  return new TemplateResponse<unknown>((context) => template(context as string[]), by)
+}
+
 function asked(request: HttpRequest): string {
   return request.query.get('do') ?? ''
 }
@@ -55,13 +60,13 @@ function viewHook(request: HttpRequest, index: number, params: Readonly<Record<s
   note(`view${index} ${params['id']}`)
   if (asked(request) === `viewThrow${index}`) throw new Error(`the hook of layer ${index}`)
   if (asked(request) === `view${index}`) return HttpResponse.text(`in place of the view: ${index}`)
-  if (asked(request) === `viewTemplate${index}`) return new TemplateResponse<string[]>((by) => `template by ${by.join()}`, [])
+  if (asked(request) === `viewTemplate${index}`) return templateOf((by) => `template by ${by.join()}`, [])
   return undefined
 }
 
 function templateHook(request: HttpRequest, response: TemplateResponse, index: number): TemplateResponse {
   note(`template${index}`)
-  if (asked(request) === `otherTemplate${index}`) return new TemplateResponse<string[]>((by) => `another by ${by.join()}`, [])
+  if (asked(request) === `otherTemplate${index}`) return templateOf((by) => `another by ${by.join()}`, [])
   ;(response.context as string[]).push(String(index))
   return response
 }
@@ -70,7 +75,7 @@ function exceptionHook(request: HttpRequest, error: unknown, index: number): Htt
   const { message, code } = error as Error & { code?: string }
   note(`exception${index} ${code ?? message}`)
   if (asked(request) === `exception${index}`) return HttpResponse.text(`handled by ${index}`, { status: 418 })
-  if (asked(request) === `exceptionTemplate${index}`) return new TemplateResponse<string[]>((by) => `handled by a template by ${by.join()}`, [])
+  if (asked(request) === `exceptionTemplate${index}`) return templateOf((by) => `handled by a template by ${by.join()}`, [])
   return undefined
 }
 
@@ -184,7 +189,7 @@ function answer(request: HttpRequest): HttpResponse {
   const error = errors[what]
   if (error !== undefined) throw error()
   if (/^(?:template|render|otherTemplate\d)$/.test(what)) {
-    return new TemplateResponse<string[]>((by) => {
+    return templateOf((by) => {
       note('render')
       if (what === 'render') throw new Error('rendering')
       return `by ${by.join()}`

@@ -16,13 +16,24 @@ shareContext('stack-trace', storage)
 
 const LENGTH = 0
 const GATE = 1
+const LOCK = 2
+
+/** Has one thread at a time touch the notes. Nobody holds the lock for longer than it takes to copy a few bytes. */
+function locked<T>(words: Int32Array, body: () => T): T {
+  while (Atomics.compareExchange(words, LOCK, 0, 1) !== 0);
+  try {
+    return body()
+  } finally {
+    Atomics.store(words, LOCK, 0)
+  }
+}
 
 /** In the stack: leaves a note. */
 export function note(what: string): void {
   const shared = storage.getStore()
   if (shared === undefined) return
   const text = Buffer.from(`${JSON.stringify([what, threadId])}\n`)
-  shared.bytes.set(text, Atomics.add(shared.words, LENGTH, text.length))
+  locked(shared.words, () => shared.bytes.set(text, Atomics.add(shared.words, LENGTH, text.length)))
 }
 
 /** In the stack: blocks until the test opens the gate. */
@@ -33,11 +44,12 @@ export function gate(): void {
 
 /** The test's side. */
 export class Trace {
-  readonly #shared: Shared = { words: new Int32Array(new SharedArrayBuffer(8)), bytes: new Uint8Array(new SharedArrayBuffer(65536)) }
+  readonly #shared: Shared = { words: new Int32Array(new SharedArrayBuffer(12)), bytes: new Uint8Array(new SharedArrayBuffer(65536)) }
 
   /** The notes, in their order. */
   get notes(): Note[] {
-    const text = Buffer.from(this.#shared.bytes.slice(0, Atomics.load(this.#shared.words, LENGTH))).toString()
+    const { words, bytes } = this.#shared
+    const text = locked(words, () => Buffer.from(bytes.slice(0, Atomics.load(words, LENGTH))).toString())
     return text.split('\n').slice(0, -1).map((line) => JSON.parse(line) as Note)
   }
 
@@ -48,7 +60,7 @@ export class Trace {
 
   /** Resolves once something has been noted. */
   async noted(what: string): Promise<void> {
-    while (!this.events.includes(what)) await new Promise((resolve) => setTimeout(resolve, 1))
+    while (!this.events.includes(what)) await new Promise((resolve) => setImmediate(resolve))
   }
 
   /** Forgets all notes, and gives them. */

@@ -1,0 +1,1 @@
+export const middleware = ['./nowhere.js#nothing'] as const

@@ -1,0 +1,1 @@
+export const middleware = ['./parts.js#nowhere'] as const
