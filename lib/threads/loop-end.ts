@@ -7,6 +7,9 @@ import {
   ABORT, ANSWER, ASK, CALL, DEFINE, DONE, LAST_CALL, WAKES, type Answer, type Ask, type Call, type Contexts, type Define, type Done, type FunctionName, type ToLoop, type ToThread,
 } from './protocol.ts'
 
+/** Messages that are taken in one turn beside the first, so that others have theirs. */
+const AT_ONCE = 32
+
 /** How a call ended. */
 export interface Settle {
   resolve(value: unknown): void
@@ -49,9 +52,19 @@ export class LoopEnd {
     this.#port = port
     this.#words = words
     port.on('message', (message: ToLoop) => {
-      if (message[0] === DONE) this.#done(message)
-      else if (message[0] === ASK) void this.#answer(message)
+      this.#take(message)
+      // To be handed the next one as an event would cost several times as much.
+      for (let more = 0; more < AT_ONCE; more++) {
+        const received = receiveMessageOnPort(port) as { readonly message: ToLoop } | undefined
+        if (received === undefined) return
+        this.#take(received.message)
+      }
     })
+  }
+
+  #take(message: ToLoop): void {
+    if (message[0] === DONE) this.#done(message)
+    else if (message[0] === ASK) void this.#answer(message)
   }
 
   /** Whether the thread has ended. */
