@@ -31,8 +31,8 @@ export class ThreadEnd {
   /** Answers that came while an inner call was waiting for its own. */
   readonly #answers = new Map<number, { readonly failed: boolean; readonly value: unknown }>()
   #lastAsk = 0
-  readonly #forAnswer = new Spin()
-  readonly #forCall = new Spin()
+  readonly #forAnswer: Spin = new Spin(0.1)
+  readonly #forCall: Spin = new Spin(0.05)
 
   constructor(port: MessagePort, words: Int32Array) {
     this.#port = port

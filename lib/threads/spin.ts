@@ -1,7 +1,5 @@
 import { availableParallelism } from 'node:os'
 
-/** Milliseconds to look for a change: somewhat more than the system takes to wake a thread. */
-const PATIENCE = 0.05
 /** Looks between two looks at the clock. */
 const LOOKS = 64
 /** Most waits in a row that are not tried, after others failed. */
@@ -12,9 +10,15 @@ const alone = availableParallelism() === 1
 
 /** A short wait awake for a word of shared memory to change: to sleep and be woken costs the system some 20 us each time. */
 export class Spin {
+  readonly #patience: number
   /** Waits that are left out, and how many of those there are left: more each time that one was in vain. */
   #rest = 0
   #left = 0
+
+  /** `patience` is how long to look for a change, in milliseconds: somewhat more than the system takes to wake the other side. */
+  constructor(patience: number) {
+    this.#patience = patience
+  }
 
   /** Whether the word changed within the time that it is worth to wait for it. */
   changed(words: Int32Array, index: number, seen: number): boolean {
@@ -23,7 +27,7 @@ export class Spin {
       this.#left--
       return false
     }
-    const until = performance.now() + PATIENCE
+    const until = performance.now() + this.#patience
     do {
       for (let look = 0; look < LOOKS; look++) {
         if (Atomics.load(words, index) === seen) continue
