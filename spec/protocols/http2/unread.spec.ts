@@ -13,7 +13,7 @@ const STREAM_HIGH_WATER = getDefaultHighWaterMark(false)
 const MANY = 1000
 const PART = 'x'.repeat(4096)
 /** What a stream may hold: its high-water mark, the part that passed it, and its objects. */
-const MOST_EACH = STREAM_HIGH_WATER + PART.length + 16384
+const MOST_EACH = 48 * 1024
 const MiB = 2 ** 20
 const GET = 'GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
