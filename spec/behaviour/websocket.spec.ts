@@ -915,7 +915,7 @@ for (const protocol of webSocketProtocols) {
 
   test('small messages too are held back while the application does not receive', async (t) => {
     const go = deferred()
-    const count = 60_000
+    const count = 150_000
     const socket = await connect(t, async (_scope, receive, send) => {
       await send(accept)
       await go.promise
