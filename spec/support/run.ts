@@ -1,6 +1,6 @@
 /**
- * Runs every spec in a process of its own, and ends with a line that counts all tests. Those of the protocols and the
- * threads, which measure memory and time, run two at a time; the others, which mostly wait, three.
+ * Runs every spec in a process of its own, and ends with a line that counts all tests. Those that measure memory
+ * and time run two at a time; the others, which mostly wait, three.
  */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -62,7 +62,7 @@ async function worker(queue: string[]): Promise<void> {
   }
 }
 
-const measured = (file: string): boolean => /^spec\/(?:protocols|threads)\//.test(relative(root, file))
+const measured = (file: string): boolean => /(?:attacks|unread|memory|pipelining|ring|limits|death|vanishing)\.spec\.ts$/.test(file)
 for (const [count, queue] of [[2, files.filter(measured)], [3, files.filter((file) => !measured(file))]] as const) {
   await Promise.all(Array.from({ length: count }, () => worker(queue)))
 }
