@@ -11,9 +11,11 @@ import { suite, type TestContext } from '../../support/suite.ts'
 const STREAM_HIGH_WATER = getDefaultHighWaterMark(false)
 /** Streams of a client that gives them no window. */
 const MANY = 1000
+/** Streams of the client that comes before the one that is measured. */
+const WARM = MANY
 const PART = 'x'.repeat(4096)
 /** What a stream may hold: its high-water mark, the part that passed it, and its objects. */
-const MOST_EACH = 48 * 1024
+const MOST_EACH = STREAM_HIGH_WATER + PART.length + 16384
 const MiB = 2 ** 20
 const GET = 'GET /ok HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 
@@ -58,10 +60,10 @@ async function openMany(server: RawServer, client: Http2Raw): Promise<number> {
 async function warm(t: TestContext, app: Application, seen: { begun: number; errors: unknown[] }, options: object = {}): Promise<RawServer> {
   const server = await rawServer(t, app, { h2MaxStreams: MANY, ...options })
   const client = await http2Raw(t, server.port, { window: 0 })
-  client.write(...Array.from({ length: 100 }, (_, index) => request(index * 2 + 1)))
-  await soon(() => seen.begun === 100)
+  client.write(...Array.from({ length: WARM }, (_, index) => request(index * 2 + 1)))
+  await soon(() => seen.begun === WARM)
   client.socket.destroy()
-  await soon(() => seen.errors.length === 100)
+  await soon(() => seen.errors.length === WARM)
   return server
 }
 
