@@ -149,11 +149,14 @@ export function expressApp(make: typeof express, upstream: string, lines: string
   app.all('/request', (request, response) => {
     const { method, url, originalUrl, path, query, hostname, protocol, secure, ip, headers, rawHeaders, headersDistinct, aborted, complete } = request
     const names = rawHeaders.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase()).filter((name) => name !== 'connection').sort()
-    response.json({
+    const answer = (): void => void response.json({
       method, url, originalUrl, path, query, hostname: hostname.length, protocol, secure, ip, aborted, complete, names,
       headers: without(headers), distinct: without(headersDistinct), type: request.is('text/*'), fresh: request.fresh, xhr: request.xhr,
       instances: [request instanceof IncomingMessage, response instanceof ServerResponse], same: response.socket === request.socket && request.connection === request.socket,
     })
+    // A quick client has the last response before node:http hears so; until then this one waits for the socket.
+    if (response.socket === null) response.once('socket', answer)
+    else answer()
   })
   app.get('/socket', (request, response) => {
     const { socket } = request
