@@ -1,6 +1,7 @@
 import type { Application } from '../../lib/contract/application.ts'
 import { headerList, type HeaderPair } from '../../lib/contract/headers.ts'
-import type { Address, Extensions } from '../../lib/contract/scope.ts'
+import type { Address } from '../../lib/contract/scope.ts'
+import { fileExtensions } from '../../lib/exchange/extensions.ts'
 import { HttpExchange } from '../../lib/exchange/http.ts'
 import { LifespanExchange } from '../../lib/exchange/lifespan.ts'
 import type { ExchangeObserver } from '../../lib/exchange/observer.ts'
@@ -22,8 +23,6 @@ export interface FetchFunction extends AsyncDisposable {
   /** Runs the shutdown of the application's lifespan. Throws `LifespanFailed`. */
   close(): Promise<void>
 }
-
-const extensions: Extensions = Object.freeze({})
 
 /**
  * Makes of an application a function for hosts that speak `fetch`. The response is there once its head is; bodies
@@ -88,6 +87,6 @@ function headOf(request: Request, hasBody: boolean): HttpRequestHead {
     headers: headerList(pairs),
     client: null,
     server,
-    extensions,
+    extensions: fileExtensions,
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server as HttpServer, ServerResponse } from 'node
 import type { Duplex } from 'node:stream'
 import type { Application } from '../../lib/contract/application.ts'
 import type { Extensions } from '../../lib/contract/scope.ts'
+import { fileExtensions } from '../../lib/exchange/extensions.ts'
 import { HttpExchange } from '../../lib/exchange/http.ts'
 import { LifespanExchange } from '../../lib/exchange/lifespan.ts'
 import { httpScope, webSocketScope } from '../../lib/exchange/scope.ts'
@@ -33,8 +34,7 @@ export interface NodeMount {
 }
 
 const none = Object.freeze({})
-const http10: Extensions = Object.freeze({})
-const http11: Extensions = Object.freeze({ 'http.response.early_hint': none, 'http.response.trailers': none, 'tsgi.request.trailers': none })
+const http11: Extensions = Object.freeze({ 'http.response.early_hint': none, 'http.response.trailers': none, 'tsgi.request.trailers': none, ...fileExtensions })
 const upgradable: Extensions = Object.freeze({ ...http11, 'tsgi.upgrade': none })
 const webSocket: Extensions = Object.freeze({ 'websocket.http.response': none, 'tsgi.upgrade': none })
 
@@ -75,7 +75,7 @@ export function toNode(app: Application, options: ToNodeOptions = {}): NodeMount
 
   const run = (request: IncomingMessage, response: ServerResponse, expectContinue: boolean, connection: { socket: Duplex; head: Buffer } | null): void => {
     const { httpVersion } = request
-    const { head, rootPath } = nodeHead(request, httpVersion === '1.0' ? http10 : connection === null ? http11 : upgradable)
+    const { head, rootPath } = nodeHead(request, httpVersion === '1.0' ? fileExtensions : connection === null ? http11 : upgradable)
     const scope = httpScope(head, rootPath, lifespan.state)
     const body = connection === null && !request.readableEnded
     const transport = new NodeTransport(request, response, connection)

@@ -2,6 +2,7 @@
 import type { Application } from '../../lib/contract/application.ts'
 import { headerList, type HeaderPair } from '../../lib/contract/headers.ts'
 import type { State } from '../../lib/contract/scope.ts'
+import { fileExtensions } from '../../lib/exchange/extensions.ts'
 import { HttpExchange } from '../../lib/exchange/http.ts'
 import { LifespanExchange } from '../../lib/exchange/lifespan.ts'
 import type { ExchangeObserver } from '../../lib/exchange/observer.ts'
@@ -96,7 +97,7 @@ function scopeOf(request: WsgiRequest, state: State): HttpScopeObject {
   const pairs: HeaderPair[] = []
   for (let i = 0; i < headers.length; i += 2) pairs.push([headers[i] ?? '', headers[i + 1] ?? ''])
   // The path has the root in it already.
-  return { ...httpScope({ ...request, headers: headerList(pairs), extensions: {} }, '', state), rootPath }
+  return { ...httpScope({ ...request, headers: headerList(pairs), extensions: fileExtensions }, '', state), rootPath }
 }
 
 /** `Atomics.waitAsync`, which the types of this version of JavaScript do not have. */

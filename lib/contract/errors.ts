@@ -56,6 +56,17 @@ export class ContentLengthMismatch extends TsgiError {
   }
 }
 
+/** A file cannot be sent, or has ended before what was announced of it; the cause, if there is one, is the system's error. */
+export class FileError extends TsgiError {
+  /** The path, or the number of the descriptor. */
+  readonly file: string | number
+
+  constructor(file: string | number, problem: string, options?: ErrorOptions) {
+    super('ERR_TSGI_FILE', `${typeof file === 'string' ? file : `descriptor ${file}`} ${problem}`, options)
+    this.file = file
+  }
+}
+
 /** The application returned before it had sent the last event of its response. */
 export class IncompleteResponse extends TsgiError {
   constructor(expected: readonly string[], options?: ErrorOptions) {

@@ -57,29 +57,32 @@ export interface HttpResponseDebugEvent {
   readonly info: Readonly<Record<string, unknown>>
 }
 
-/** Asks for a server push of `path`. */
+/** Asks for a server push: the application is called for a GET of `path`, and the client gets what it answers. */
 export interface HttpResponsePushEvent {
   readonly type: 'http.response.push'
+  /** Begins with `/`, and may have a query; what a target cannot have is escaped. */
   readonly path: string
+  /** Fields of the request that the client is taken to have made. Default: none. */
   readonly headers?: HeadersInput | null | undefined
 }
 
-/** Sends a part of an open file. */
+/** Sends a part of an open file as a part of the body. The file stays open until `send` has settled. */
 export interface HttpResponseZeroCopySendEvent {
   readonly type: 'http.response.zerocopysend'
   /** An open file descriptor, or an object that has one; the application closes it. */
   readonly file: number | { readonly fd: number }
-  /** Where to begin, in bytes. Default: the current position. */
+  /** Where to begin, in bytes. Default: the current position, which moves on. */
   readonly offset?: number | null | undefined
-  /** How many bytes. Default: to the end of the file. */
+  /** How many bytes; a file that has fewer is a `FileError`. Default: to the end of the file. */
   readonly count?: number | null | undefined
+  /** Whether more follows. Default: false. */
   readonly moreBody?: boolean | null | undefined
 }
 
 /** Sends a whole file as the body. */
 export interface HttpResponsePathSendEvent {
   readonly type: 'http.response.pathsend'
-  /** An absolute path. */
+  /** An absolute path of a regular file; anything else is a `FileError` before a byte is out. */
   readonly path: string
 }
 

@@ -11,6 +11,9 @@ export type HttpEventType =
   | 'http.response.debug'
   | 'http.response.start'
   | 'http.response.body'
+  | 'http.response.zerocopysend'
+  | 'http.response.pathsend'
+  | 'http.response.push'
   | 'http.response.trailers'
   | 'tsgi.upgrade'
 
@@ -28,12 +31,26 @@ export const httpStates: Readonly<Record<HttpState, string>> = {
 
 type Row = Readonly<Record<HttpEventType, OrderRule>>
 
-function row(earlyHint: OrderRule, debug: OrderRule, start: OrderRule, body: OrderRule, trailers: OrderRule, upgrade: OrderRule): Row {
+interface Rules {
+  readonly earlyHint: OrderRule
+  readonly debug: OrderRule
+  readonly push: OrderRule
+  readonly start: OrderRule
+  readonly body: OrderRule
+  readonly file: OrderRule
+  readonly trailers: OrderRule
+  readonly upgrade: OrderRule
+}
+
+function row({ earlyHint, debug, push, start, body, file, trailers, upgrade }: Rules): Row {
   return {
     'http.response.early_hint': earlyHint,
     'http.response.debug': debug,
+    'http.response.push': push,
     'http.response.start': start,
     'http.response.body': body,
+    'http.response.zerocopysend': body,
+    'http.response.pathsend': file,
     'http.response.trailers': trailers,
     'tsgi.upgrade': upgrade,
   }
@@ -41,11 +58,11 @@ function row(earlyHint: OrderRule, debug: OrderRule, start: OrderRule, body: Ord
 
 /** The rule for each event in each state. */
 export const httpOrder: Readonly<Record<HttpState, Row>> = {
-  waiting: row('take', 'take', 'take', 'refuse', 'refuse', 'take'),
-  held: row('take', 'refuse', 'refuse', 'take', 'refuse', 'refuse'),
-  streaming: row('ignore', 'refuse', 'refuse', 'take', 'refuse', 'refuse'),
-  trailers: row('ignore', 'refuse', 'refuse', 'refuse', 'take', 'refuse'),
-  complete: row('ignore', 'ignore', 'ignore', 'ignore', 'ignore', 'refuse'),
+  waiting: row({ earlyHint: 'take', debug: 'take', push: 'take', start: 'take', body: 'refuse', file: 'refuse', trailers: 'refuse', upgrade: 'take' }),
+  held: row({ earlyHint: 'take', debug: 'refuse', push: 'take', start: 'refuse', body: 'take', file: 'take', trailers: 'refuse', upgrade: 'refuse' }),
+  streaming: row({ earlyHint: 'ignore', debug: 'refuse', push: 'take', start: 'refuse', body: 'take', file: 'refuse', trailers: 'refuse', upgrade: 'refuse' }),
+  trailers: row({ earlyHint: 'ignore', debug: 'refuse', push: 'take', start: 'refuse', body: 'refuse', file: 'refuse', trailers: 'take', upgrade: 'refuse' }),
+  complete: row({ earlyHint: 'ignore', debug: 'ignore', push: 'ignore', start: 'ignore', body: 'ignore', file: 'ignore', trailers: 'ignore', upgrade: 'refuse' }),
 }
 
 /** What brings the response forward in each state: the events that an error message names as expected. */

@@ -2,18 +2,22 @@ import { AsyncResource } from 'node:async_hooks'
 import type { Application, Receive, Send } from '../contract/application.ts'
 import { exchangeKey, type DisconnectSource } from '../contract/disconnect.ts'
 import {
-  ClientDisconnected, ContentLengthMismatch, IncompleteResponse, InvalidEvent, UnexpectedEvent,
+  ClientDisconnected, ContentLengthMismatch, FileError, IncompleteResponse, InvalidEvent, UnexpectedEvent,
 } from '../contract/errors.ts'
 import type {
-  HttpReceiveEvent, HttpResponseBodyEvent, HttpResponseStartEvent, HttpResponseTrailersEvent, SendEvent, UpgradeEvent,
+  HttpReceiveEvent, HttpResponseBodyEvent, HttpResponsePathSendEvent, HttpResponsePushEvent, HttpResponseStartEvent, HttpResponseTrailersEvent,
+  HttpResponseZeroCopySendEvent, SendEvent, UpgradeEvent,
 } from '../contract/events.ts'
 import type { HeaderList } from '../contract/headers.ts'
+import { checkOffered } from './extensions.ts'
+import { FilePart } from './file-part.ts'
 import { checkHeaders, checkLinks, checkTrailers, withDefaults, type CheckedHeaders } from './headers.ts'
 import { httpExpected, httpOrder, type HttpEventType, type HttpState, type OrderRule } from './http-order.ts'
 import type { ExchangeOutcome } from './observer.ts'
+import { checkPush } from './push.ts'
 import type { HttpScopeObject } from './scope.ts'
 import { asyncResourceOptions, type ExchangeSettings } from './settings.ts'
-import { deferred, isClientDisconnected, rejected, SENT, type Deferred } from './settle.ts'
+import { deferred, handled, isClientDisconnected, rejected, SENT, type Deferred } from './settle.ts'
 import type { HttpTransport, ResponseHead } from './transport.ts'
 import { checkUpgrade } from './upgrade.ts'
 
@@ -23,6 +27,7 @@ const BODY_HIGH_WATER = 65536
 const BODY_PARTS_HIGH_WATER = 1024
 
 const EMPTY = new Uint8Array(0)
+const BROKEN_OFF = 'the response was broken off'
 
 /** What the exchange must know of a request beside its scope. */
 export interface HttpRequestTraits {
@@ -73,6 +78,8 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   #contentLength: number | null = null
   #bodyless: boolean
   #drain: Deferred | null = null
+  /** Settled once the file that is being sent is over: what is sent meanwhile waits for it. */
+  #file: Promise<void> | null = null
   #lastRefusal: unknown = undefined
 
   constructor(transport: HttpTransport, settings: ExchangeSettings, scope: HttpScopeObject, traits: HttpRequestTraits) {
@@ -205,6 +212,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
 
   #send(event: SendEvent): Promise<void> {
     if (this.#disconnected) return rejected(new ClientDisconnected())
+    if (this.#file !== null && this.#state !== 'complete') return handled(this.#file.then(() => this.send(event)))
     try {
       return this.take(event)
     } catch (error) {
@@ -256,6 +264,13 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
       case 'http.response.body':
         sent = this.#takeBodyEvent(event)
         break
+      case 'http.response.zerocopysend':
+      case 'http.response.pathsend':
+        sent = this.#takeFile(event)
+        break
+      case 'http.response.push':
+        this.#takePush(event)
+        break
       case 'http.response.trailers':
         this.#takeTrailers(event)
         break
@@ -296,15 +311,22 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     const last = !optionalBoolean(event.type, 'moreBody', event.moreBody)
     const size = text ? Buffer.byteLength(body) : body.byteLength
 
+    this.#admit(size, last)
+    return this.#put(body, size, last)
+  }
+
+  /** Lets a part of the body in, which may be put in pieces; the first one frames the head. */
+  #admit(size: number, last: boolean): void {
+    if (this.#state !== 'held') return this.#checkLength(size, last)
+    const head = this.#frame(size, last)
+    this.#checkLength(size, last)
+    this.#transport.head(head)
+    this.#state = 'streaming'
+  }
+
+  /** Hands over bytes that have been let in; `last` ends the body. */
+  #put(body: Uint8Array | string, size: number, last: boolean): Promise<void> {
     const transport = this.#transport
-    if (this.#state === 'held') {
-      const head = this.#frame(size, last)
-      this.#checkLength(size, last)
-      transport.head(head)
-      this.#state = 'streaming'
-    } else {
-      this.#checkLength(size, last)
-    }
     const chunk = this.#bodyless ? EMPTY : body
     if (!this.#bodyless) this.bytesSent += size
     if (!last) return transport.write(chunk) ? SENT : this.#awaitDrain()
@@ -314,6 +336,58 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     }
     this.#completed()
     return transport.end(chunk, null) ? SENT : this.#awaitDrain()
+  }
+
+  #takeFile(event: HttpResponsePathSendEvent | HttpResponseZeroCopySendEvent): Promise<void> {
+    checkOffered(event.type, this.scope.extensions)
+    const whole = event.type === 'http.response.pathsend'
+    const last = whole || !optionalBoolean(event.type, 'moreBody', event.moreBody)
+    const sent = this.#sendFile(whole ? FilePart.ofPath(event) : FilePart.ofDescriptor(event), last)
+    const over = (): void => {
+      this.#file = null
+    }
+    this.#file = sent.then(over, (error: unknown) => {
+      over()
+      this.#lastRefusal = error
+    })
+    return sent
+  }
+
+  async #sendFile(opening: Promise<FilePart>, last: boolean): Promise<void> {
+    const part = await opening
+    try {
+      if (this.#bodyless) {
+        this.#checkOpen()
+        this.#admit(part.size ?? 0, last)
+        return await this.#put(EMPTY, 0, last)
+      }
+      for (let first = true, ended = false; !ended; first = false) {
+        // The first of it is read before the head is on the wire.
+        const bytes = await part.next()
+        this.#checkOpen()
+        ended = part.size === null ? bytes.length === 0 : part.done
+        if (part.size === null) this.#admit(bytes.length, last && ended)
+        else if (first) this.#admit(part.size, last)
+        await this.#put(bytes, bytes.length, last && ended)
+      }
+    } catch (error) {
+      if (this.#state === 'streaming' && error instanceof FileError) this.#fail(error)
+      throw error
+    } finally {
+      await part.close()
+    }
+  }
+
+  /** Throws once there is nobody to send to. */
+  #checkOpen(): void {
+    if (this.#state === 'complete') throw new ClientDisconnected(this.#disconnected ? undefined : BROKEN_OFF)
+  }
+
+  #takePush(event: HttpResponsePushEvent): void {
+    const { path, headers } = checkPush(event)
+    // Where a client of HTTP/2 wants none, nothing is pushed and nothing is wrong.
+    if (this.#transport.push === undefined) checkOffered(event.type, this.scope.extensions)
+    this.#transport.push?.(path, headers)
   }
 
   #takeTrailers(event: HttpResponseTrailersEvent): void {
@@ -397,6 +471,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     try {
       this.#settings.observer?.started?.(this)
       await app(this.scope, this.receive, this.send)
+      while (this.#file !== null) await this.#file
       if (this.#state !== 'complete') {
         const cause = this.#lastRefusal
         this.#fail(new IncompleteResponse(httpExpected[this.#state], cause === undefined ? undefined : { cause }))
@@ -415,7 +490,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     const transport = this.#transport
     if (state === 'streaming' || state === 'trailers') {
       this.#completed()
-      this.#drain?.reject(new ClientDisconnected('the response was broken off'))
+      this.#drain?.reject(new ClientDisconnected(BROKEN_OFF))
       this.#drain = null
       transport.abort(error)
       return

@@ -20,11 +20,15 @@ export function deferred(): Deferred {
   return { promise, resolve, reject }
 }
 
-/** A rejected promise that an application may leave unread: a forgotten `await` must not end the process. */
-export function rejected(error: unknown): Promise<never> {
-  const promise = Promise.reject(error)
+/** A promise that an application may leave unread: a forgotten `await` must not end the process. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore)
   return promise
+}
+
+/** A rejected promise that an application may leave unread. */
+export function rejected(error: unknown): Promise<never> {
+  return handled(Promise.reject(error))
 }
 
 /**

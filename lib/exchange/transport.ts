@@ -36,6 +36,8 @@ export interface HttpTransport {
   pause(): void
   /** Lets `body` calls go on. */
   resume(): void
+  /** Promises a response to a GET of that target (extension `http.response.push`), if the client takes it. Headers are names and values in turn. */
+  push?(path: string, headers: readonly string[]): void
   /** Lets go of the connection (extension `tsgi.upgrade`); there where the scope offers it, before anything is written. */
   takeOver?(take: TakeConnection): void
 }

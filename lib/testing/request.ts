@@ -1,5 +1,6 @@
 import { headerList, type HeaderPair, type HeadersInput } from '../contract/headers.ts'
 import type { Address, Extensions } from '../contract/scope.ts'
+import { fileExtensions } from '../exchange/extensions.ts'
 import type { HttpRequestHead, WebSocketRequestHead } from '../exchange/scope.ts'
 
 /** What `fetch` takes as a body. */
@@ -39,6 +40,7 @@ const extensions: Extensions = Object.freeze({
   'http.response.trailers': Object.freeze({}),
   'http.response.debug': Object.freeze({}),
   'tsgi.request.trailers': Object.freeze({}),
+  ...fileExtensions,
 })
 
 const webSocketExtensions: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })

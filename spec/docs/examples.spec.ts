@@ -258,6 +258,13 @@ test('extensions.md: an early hint, and a digest in the trailers', async (t) => 
   assert.is((await response.trailers).get('x-sha256'), 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad')
 })
 
+test('extensions.md: a file, and a part of one', async (t) => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const report = await (await open(t, 'extensions/report/app.ts')).fetch('/')
+  assert.equal([report.headers.get('content-length'), await report.text()], [String(Buffer.byteLength(readme)), readme])
+  assert.is(await (await (await open(t, 'extensions/part/app.ts')).fetch('/')).text(), `${readme.slice(2, 6)} begins with #\n`)
+})
+
 test('errors.md: after a refused event the application goes on', async (t) => {
   const response = await (await open(t, 'errors/handling/app.ts')).fetch('/')
   assert.equal([response.status, await response.text()], [200, 'ok'])
@@ -393,6 +400,27 @@ test('stack.md: three kinds of layer, hooks, a stream that is wrapped, settings,
   assert.is(await (await settings.fetch('/hello/Ada', { headers: { authorization: 'x' } })).text(), 'hello, Ada\n')
   const raw = await open(t, 'stack/raw/app.ts')
   assert.match(await (await raw.fetch('/', { method: 'POST', body: 'hi' })).text(), /"sent":"hi"/)
+}, 30)
+
+test('layers.md: a shop behind its layers, a page with a nonce, a login that is limited', async (t) => {
+  const shop = await open(t, 'layers/shop/app.ts')
+  const ask = (path: string, headers: Record<string, string> = {}, body?: string): Promise<Response> => shop.fetch(path, { headers: { host: 'shop.example', ...headers }, ...(body === undefined ? {} : { method: 'POST', body }) })
+  const home = await ask('/', { 'x-show-timing': 'please', 'origin': 'https://shop.example' })
+  assert.is(await home.text(), `request ${home.headers.get('x-request-id')}\n`)
+  assert.match(home.headers.get('server-timing') ?? '', /^total;dur=[\d.]+, prices;dur=[\d.]+$/)
+  assert.equal(['access-control-allow-origin', 'x-frame-options', 'ratelimit-policy', 'ratelimit'].map((name) => home.headers.get(name)), ['https://shop.example', 'SAMEORIGIN', '"default";q=100;w=60', '"default";r=99;t=1'])
+  assert.equal([(await ask('/')).headers.get('server-timing'), (await ask('/', { host: 'evil.com' })).status, (await ask('/upload', {}, 'x'.repeat(65_537))).status], [null, 400, 413])
+  assert.equal(await (await ask('/upload', {}, 'x'.repeat(65_536))).json(), { bytes: 65_536 })
+  const page = await (await open(t, 'layers/nonce/app.ts')).fetch('/')
+  const nonce = /'nonce-(\S+)'/.exec(page.headers.get('content-security-policy') ?? '')?.[1]
+  assert.is(Buffer.from(nonce ?? '', 'base64').length, 16)
+  assert.ok((await page.text()).includes(`<script nonce="${nonce}">`))
+  const login = await open(t, 'layers/login/app.ts')
+  const tries: unknown[] = []
+  for (let i = 0; i < 4; i++) tries.push((await login.fetch('/login', { method: 'POST' })).status)
+  assert.equal(tries, [401, 401, 401, 429])
+  assert.equal(await (await login.fetch('/login', { method: 'POST' })).json(), { error: 'too many tries', seconds: 20 })
+  assert.is((await login.fetch('/')).status, 200)
 }, 30)
 
 test('uwsgi.md: without an upstream the answer is 502', async (t) => {

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { Socket } from 'node:net'
 import type { Address, Extensions, TlsExtension } from '../../contract/scope.ts'
+import { fileExtensions } from '../../exchange/extensions.ts'
 import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope, webSocketScope } from '../../exchange/scope.ts'
 import type { HttpTransport, ResponseHead, TakeConnection } from '../../exchange/transport.ts'
@@ -40,10 +41,11 @@ function offersWith(more: Extensions): Offers {
     'http.response.early_hint': Object.freeze({}),
     'http.response.trailers': Object.freeze({}),
     'tsgi.request.trailers': Object.freeze({}),
+    ...fileExtensions,
     ...more,
   }
   return {
-    http10: Object.freeze({ ...more }),
+    http10: Object.freeze({ ...fileExtensions, ...more }),
     http11: Object.freeze(http11),
     upgrade: Object.freeze({ ...http11, 'tsgi.upgrade': Object.freeze({}) }),
     webSocket: Object.freeze({ 'websocket.http.response': Object.freeze({}), 'tsgi.upgrade': Object.freeze({}), ...more }),

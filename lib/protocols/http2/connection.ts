@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import { constants, performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Address, Extensions, TlsExtension } from '../../contract/scope.ts'
+import { fileExtensions } from '../../exchange/extensions.ts'
 import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope, webSocketScope } from '../../exchange/scope.ts'
 import { WebSocketExchange } from '../../exchange/websocket.ts'
@@ -37,7 +38,10 @@ const offered: Extensions = Object.freeze({
   'http.response.early_hint': Object.freeze({}),
   'http.response.trailers': Object.freeze({}),
   'tsgi.request.trailers': Object.freeze({}),
+  ...fileExtensions,
 })
+
+const push = Object.freeze({ 'http.response.push': Object.freeze({}) })
 
 const offeredToWebSockets: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })
 
@@ -51,6 +55,9 @@ export class Http2Connection extends Timed {
   readonly #settings: Http2Settings
   readonly #session: ServerHttp2Session
   readonly #extensions: Extensions
+  readonly #extensionsWithPush: Extensions
+  /** Whether the client takes pushes; null where it has to be looked up. */
+  #takesPushes: boolean | null = null
   readonly #webSocketExtensions: Extensions
   readonly #streams = new Set<Http2Stream>()
   #closed = false
@@ -74,12 +81,14 @@ export class Http2Connection extends Timed {
     const { send } = settings.timeouts
     this.#lookEvery = send > 0 ? Math.min(LOOK, send / 4) : LOOK
     this.#extensions = tls === null ? offered : Object.freeze({ ...offered, tls })
+    this.#extensionsWithPush = Object.freeze({ ...this.#extensions, ...push })
     this.#webSocketExtensions = tls === null ? offeredToWebSockets : Object.freeze({ ...offeredToWebSockets, tls })
     // A stream that was read past its queue still waits for a part, and would never ask its handle for more.
     socket.push('')
     const session = performServerHandshake(socket, sessionOptions(settings))
     this.#session = session
-    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#begin(stream, flags, raw))
+    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#begin(stream, flags, raw, this.#offered(stream)))
+    session.on('remoteSettings', () => (this.#takesPushes = null))
     // `close` follows.
     session.on('error', () => {})
     session.on('close', () => this.#ended())
@@ -172,7 +181,18 @@ export class Http2Connection extends Timed {
     stream.close(constants.NGHTTP2_NO_ERROR)
   }
 
-  #begin(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): void {
+  /** Begins a request that was promised to the client. `raw` has names and values in turn. */
+  pushed(stream: ServerHttp2Stream, raw: readonly string[]): void {
+    this.#begin(stream, constants.NGHTTP2_FLAG_END_STREAM, raw, this.#extensions)
+  }
+
+  /** What is offered to a request of the client. */
+  #offered(stream: ServerHttp2Stream): Extensions {
+    this.#takesPushes ??= stream.pushAllowed
+    return this.#takesPushes ? this.#extensionsWithPush : this.#extensions
+  }
+
+  #begin(stream: ServerHttp2Stream, flags: number, raw: readonly string[], extensions: Extensions): void {
     const settings = this.#settings
     const head = readRequest(raw, settings)
     if (head instanceof Refusal) return this.#refuseUnserved(stream, head)
@@ -187,7 +207,7 @@ export class Http2Connection extends Timed {
       headers: head.headers,
       client: this.client,
       server: this.server,
-      extensions: this.#extensions,
+      extensions,
     }, settings.rootPath, settings.state)
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const transport = new Http2Stream(stream, this, settings)

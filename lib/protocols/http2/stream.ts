@@ -274,6 +274,24 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#stream.destroy(broken)
   }
 
+  push(path: string, headers: readonly string[]): void {
+    const stream = this.#stream
+    const exchange = this.#exchange
+    // Nor can one promise lead to another (RFC 9113 8.4).
+    if (exchange === null || this.#closed() || !stream.pushAllowed || (stream.id ?? 0) % 2 === 0) return
+    const head = [':method', 'GET', ':scheme', this.#settings.scheme, ':authority', exchange.scope.headers.get('host') ?? '', ':path', path]
+    const fields = responseFields([...head, ...headers])
+    const begin = (error: Error | null, pushed: ServerHttp2Stream): void => {
+      // The client has as many streams as it wants, or is leaving.
+      if (error === null) this.#connection.pushed(pushed, [...head, ...headers])
+    }
+    try {
+      stream.pushStream(fields, begin)
+    } catch (error) {
+      stream.pushStream(joinedAfter(error, fields), begin)
+    }
+  }
+
   pause(): void {
     this.#paused = true
     this.dueTurn = 0
