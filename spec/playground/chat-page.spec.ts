@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { serve } from '../../lib/index.ts'
 import { chat } from '../../playground/chat/app.ts'
 import showcase from '../../playground/showcase/app.ts'
+import { issue } from '../support/certificates.ts'
 import { suite } from '../support/suite.ts'
 import { openBrowser, watchTroubles } from './browser.ts'
 import { start } from './support.ts'
@@ -99,6 +100,32 @@ test.needing(['chromium'], () => {
       assert.equal([...ada.troubles, ...eve.troubles], [])
     }, 40)
   }
+
+  test.needing(['openssl'], () => {
+    test('over TLS the chat goes through one HTTP/2 connection, its WebSockets too (RFC 8441)', async (t) => {
+      const { cert, key } = issue()
+      const spoken: string[] = []
+      const app = chat()
+      const server = await serve((scope, receive, send) => {
+        if (scope.type !== 'lifespan') spoken.push(`${scope.type} ${scope.httpVersion} ${scope.client?.[1]}`)
+        return app(scope, receive, send)
+      }, { port: 0, accessLog: false, tlsCert: cert, tlsKey: key })
+      t.after(() => server.close({ timeout: 1 }))
+      const browser = await openBrowser(t, { ignoreHTTPSErrors: true })
+      const ada = await (await Tab.open(browser, server.url)).join('tea', 'Ada')
+      await ada.becomes('here')
+      const ben = await (await Tab.open(browser, ada.page.url())).join('tea', 'Ben')
+      await ada.sees('Ben is here')
+      await ben.say('Grüße, 你好')
+      await ada.sees('Grüße, 你好')
+      await ben.page.close()
+      await ada.sees('Ben left')
+      assert.equal(ada.troubles, [])
+      const [, port = ''] = / (\d+)$/.exec(spoken[0] ?? '') ?? []
+      assert.equal([...new Set(spoken)].sort(), [`http 2 ${port}`, `websocket 2 ${port}`])
+      assert.is(spoken.filter((each) => each.startsWith('websocket')).length, 2)
+    }, 40)
+  })
 
   test('the server stops and starts again: both tabs come back by themselves, with all they had, and talk on', async (t) => {
     const first = await serve(chat(), { port: 0, accessLog: false })
