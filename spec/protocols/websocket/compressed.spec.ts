@@ -1,8 +1,10 @@
 import { once } from 'node:events'
-import { constants, createDeflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { connect } from 'node:http2'
+import { constants, createDeflateRaw, createInflateRaw, deflateRawSync, inflateRawSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
+import { rawServer } from '../../support/raw-socket.ts'
 import { suite } from '../../support/suite.ts'
-import { BINARY, CLOSE, closeFrame, closeOf, CONTINUATION, frame, PING, PONG, TEXT, type Frame } from '../../support/websocket-raw.ts'
+import { BINARY, CLOSE, closeFrame, closeOf, CONTINUATION, frame, PING, PONG, takeFrames, TEXT, type Frame } from '../../support/websocket-raw.ts'
 import { assertFails, cut, echo, recorder } from './recorder.ts'
 
 const test = suite('WebSocket: compressed messages on the wire (RFC 7692)')
@@ -92,6 +94,41 @@ test('wsMaxSize holds for the frame and for what it inflates to: 1009', async (t
   await assertFails(t, frame(BINARY, compressed(Buffer.alloc(1001)), RSV1), 1009, how)
   await assertFails(t, [frame(BINARY, compressed(Buffer.alloc(1001)), { fin: false, ...RSV1 }), frame(CONTINUATION)], 1009, how)
   await assertFails(t, frame(BINARY, '', { length: 1001, ...RSV1 }), 1009, how)
+})
+
+test('RFC 8441 5: over HTTP/2 it is agreed on and used in the same way, to the close', async (t) => {
+  const seen = recorder()
+  const { port } = await rawServer(t, seen.app, options)
+  const session = connect(`http://127.0.0.1:${port}`)
+  t.after(() => session.destroy())
+  await once(session, 'remoteSettings')
+  const stream = session.request({
+    ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/', 'sec-websocket-version': '13', 'sec-websocket-extensions': 'permessage-deflate',
+  }, { endStream: false })
+  const [head] = await once(stream, 'response') as [Record<string, unknown>]
+  assert.equal([head[':status'], head['sec-websocket-extensions']], [200, 'permessage-deflate; server_max_window_bits=12'])
+  const texts = ['grüße '.repeat(20_000), 'again', 'grüße '.repeat(20_000)]
+  for (const text of texts) stream.write(frame(TEXT, compressed(text), RSV1))
+  const found: Frame[] = []
+  let rest: Buffer = Buffer.alloc(0)
+  let size = 0
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    size += part.length
+    rest = takeFrames(Buffer.concat([rest, part]), (each) => {
+      if (found.push(each) === texts.length) stream.end(closeFrame(4001, 'done'))
+    })
+  }
+  assert.equal(seen.messages, texts)
+  assert.equal(found.map(({ opcode }) => opcode), [TEXT, TEXT, TEXT, CLOSE])
+  assert.ok(size < 5000, `${size} bytes`)
+  const inflate = createInflateRaw({ flush: constants.Z_SYNC_FLUSH })
+  t.after(() => inflate.close())
+  let inflated = ''
+  inflate.setEncoding('utf8').on('data', (text: string) => (inflated += text))
+  for (const { opcode, rsv, payload } of found) if (opcode === TEXT) inflate.write(rsv === 0 ? Buffer.alloc(0) : Buffer.concat([payload, Uint8Array.of(0, 0, 0xff, 0xff)]))
+  await new Promise((resolve) => inflate.write(Buffer.alloc(0), resolve))
+  assert.is(inflated, texts.filter((_, index) => found[index]?.rsv === 4).join(''))
+  assert.equal(found.slice(0, 3).map(({ rsv }) => rsv), [4, 0, 4])
 })
 
 test.run()
