@@ -3,7 +3,8 @@ import type { Plan } from './plan.ts'
 import { asyncRequest, neutralRequest, syncRequest, type AsyncHttpRequest, type NeutralHttpRequest, type SyncHttpRequest } from './request.ts'
 import type { RequestCore } from './request-core.ts'
 import type { HttpResponse } from './response.ts'
-import type { Params, Route } from './route.ts'
+import { thisThread, type RanOn } from './ran-on.ts'
+import type { Mode, Params, Route } from './route.ts'
 import type { LoadedStack } from './loaded.ts'
 import type { Answer, Target } from './target.ts'
 
@@ -27,6 +28,8 @@ export class ActiveRequest {
   readonly plan: Plan
   readonly core: RequestCore
   readonly ways: Ways
+  /** Where its layers and its view ran; null unless the stack is in debug mode. */
+  ranOn: RanOn | null
   /** Which of the routes matched; -1 before that. */
   #route = -1
 
@@ -34,7 +37,9 @@ export class ActiveRequest {
     this.stack = stack
     this.plan = plan
     this.core = core
+    core.debug = stack.debug
     this.ways = ways
+    this.ranOn = stack.debug ? [] : null
   }
 
   get sync(): SyncHttpRequest {
@@ -61,6 +66,11 @@ export class ActiveRequest {
   found(route: number, params: Params): void {
     this.#route = route
     this.core.params = params
+  }
+
+  /** Notes that a layer runs here in a mode, or the view: that comes behind the last layer. */
+  runs(index: number, mode: Mode): void {
+    if (this.ranOn !== null) this.ranOn[index] ??= thisThread(this, mode)
   }
 
   /** What an error turns into, wherever it comes from. */

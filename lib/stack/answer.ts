@@ -17,6 +17,7 @@ export function* answer(active: ActiveRequest): Neutral<HttpResponse> {
     let value: unknown
     try {
       const { mode, view } = active.route
+      if (mode === null) active.runs(active.plan.layers.length, active.plan.inner)
       value = mode === null
         ? yield* (view as NeutralView)(active.neutral, active.core.params)
         : yield new Invoke(active, mode, { type: 'view' })
@@ -93,5 +94,8 @@ function* nothing(): Neutral<undefined> {
 }
 
 function hookOf(active: ActiveRequest, index: number): PlannedLayer {
-  return active.plan.layers[index] as PlannedLayer // the lists of hooks are made of these layers
+  const planned = active.plan.layers[index] as PlannedLayer // the lists of hooks are made of these layers
+  // Neutral hooks run here; others are carried out in their mode.
+  if (planned.layer.neutral !== null) active.runs(index, active.plan.inner)
+  return planned
 }

@@ -102,15 +102,23 @@ export interface ChunkReader {
   next(): Reading<Uint8Array | null>
 }
 
+/** How much of a body has been read on this side, and how much may be, however it is read; 0 is no limit. */
+export interface BodyCount {
+  bodyTaken: number
+  readonly bodyLimit: number
+}
+
 /** The body of a request, read once, and kept if it was read whole. */
 export class RequestBody {
   readonly #source: BodySource
+  readonly #count: BodyCount
   readonly #whole = new Once<Buffer>()
   /** The reader that streams it. */
   #streamed: ChunkReader | null = null
 
-  constructor(source: BodySource) {
+  constructor(source: BodySource, count: BodyCount) {
     this.#source = source
+    this.#count = count
   }
 
   /** The whole body, if it has been read. */
@@ -163,8 +171,15 @@ export class RequestBody {
     }
   }
 
-  #read(): Reading<Uint8Array | null> {
-    return either(() => this.#source.readSync(), () => this.#source.read())
+  *#read(): Reading<Uint8Array | null> {
+    const count = this.#count
+    requireWithin(count)
+    const bytes = yield* either(() => this.#source.readSync(), () => this.#source.read())
+    if (bytes !== null) {
+      count.bodyTaken += bytes.length
+      requireWithin(count)
+    }
+    return bytes
   }
 
   *#readWhole(limit: number, announced: number | null): Reading<Buffer> {
@@ -176,6 +191,10 @@ export class RequestBody {
     }
     return bytes.take()
   }
+}
+
+function requireWithin({ bodyTaken, bodyLimit }: BodyCount): void {
+  if (isOver(bodyTaken, bodyLimit)) throw new TooLarge(`the body has more than ${bodyLimit} bytes (layer bodyLimit)`)
 }
 
 function tooLarge(limit: number): TooLarge {

@@ -1,5 +1,6 @@
 import { InvalidResponse, WrongMode } from '../contract/errors.ts'
 import type { ActiveRequest } from './active.ts'
+import { tellRanOn } from './ran-on.ts'
 import { HttpResponse, TemplateResponse } from './response.ts'
 import type { Mode } from './route.ts'
 
@@ -27,6 +28,12 @@ export function checkedTemplate(what: string, value: unknown): TemplateResponse 
 
 /** The response that a stack answers with: one that cannot be sent is an error like any other. */
 export function outgoing(active: ActiveRequest, response: HttpResponse): HttpResponse {
+  const ready = readied(active, response)
+  if (active.ranOn !== null) tellRanOn(ready, active, active.ranOn)
+  return ready
+}
+
+function readied(active: ActiveRequest, response: HttpResponse): HttpResponse {
   try {
     if (response instanceof TemplateResponse && !response.isRendered) throw new InvalidResponse('a template response that a layer answers with', 'rendered: only those of views and hooks are rendered for them', response)
     return sendable(response, active.plan.home)

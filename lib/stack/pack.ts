@@ -44,11 +44,11 @@ function packState(live: LiveRequest): PackedState {
     live.bytesThere ||= hasBytes
     live.formThere ||= form !== null
   }
-  return { state, params: core.params, route: routeIndex, form, bytes, hasBytes }
+  return { state, params: core.params, route: routeIndex, ranOn: live.active.ranOn, form, bytes, hasBytes, bodyTaken: core.bodyTaken, bodyLimit: core.bodyLimit }
 }
 
 /** Takes what layers of the other side have said. */
-export function takeState(live: LiveRequest, { state, params, route, form, bytes, hasBytes }: PackedState): void {
+export function takeState(live: LiveRequest, { state, params, route, ranOn, form, bytes, hasBytes, bodyTaken, bodyLimit }: PackedState): void {
   const { active } = live
   const { core } = active
   // Layers may hold the object.
@@ -56,11 +56,14 @@ export function takeState(live: LiveRequest, { state, params, route, form, bytes
   for (const key of Object.keys(own)) if (!(key in state)) delete own[key]
   Object.assign(own, state)
   if (route >= 0) active.found(route, params)
+  active.ranOn = ranOn === null ? null : [...ranOn]
   if (form !== null) {
     live.formThere = true
     // The request is at home here: its files go with it.
     if (core.cachedForm === null) core.adoptForm(form, !live.guest)
   }
+  core.bodyTakenThere = bodyTaken
+  core.limitBody(bodyLimit)
   if (hasBytes) live.bytesThere = true
   if (bytes !== null && core.cachedBytes === null) core.adoptBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
 }

@@ -8,12 +8,17 @@ export interface PackedState {
   readonly state: Record<string, unknown>
   readonly params: Params
   readonly route: number
+  /** Where layers and the view have run; null unless the stack is in debug mode. */
+  readonly ranOn: readonly (string | undefined)[] | null
   /** The form, if it has been read. */
   readonly form: FormParts | null
   /** The body, if the other side has read it whole: who has the request itself cannot read it again. */
   readonly bytes: Uint8Array | null
   /** Whether this side has the whole body. */
   readonly hasBytes: boolean
+  /** How much of the body this side has read, and how much of it layers let be read; 0 is no limit. */
+  readonly bodyTaken: number
+  readonly bodyLimit: number
 }
 
 /** A target as it crosses. */

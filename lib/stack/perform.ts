@@ -11,8 +11,10 @@ export function performSync(active: ActiveRequest, target: Target): Answer {
     case 'layers':
       return runSync(active, target.from)
     case 'view':
+      active.runs(plan.layers.length, 'sync')
       return checked(viewName(active), (active.route.view as SyncView)(active.sync, core.params))
   }
+  active.runs(target.layer, 'sync')
   const planned = plan.layers[target.layer]
   const hooks = planned?.layer.sync
   const name = `${planned?.name}.${target.type}`
@@ -33,8 +35,10 @@ export async function performAsync(active: ActiveRequest, target: Target): Promi
     case 'layers':
       return runAsync(active, target.from)
     case 'view':
+      active.runs(plan.layers.length, 'async')
       return checked(viewName(active), await (active.route.view as AsyncView)(active.async, core.params))
   }
+  active.runs(target.layer, 'async')
   const planned = plan.layers[target.layer]
   const hooks = planned?.layer.async
   const name = `${planned?.name}.${target.type}`

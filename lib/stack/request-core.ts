@@ -1,7 +1,7 @@
 import { disconnectSignal } from '../contract/disconnect.ts'
 import { BadRequest, SuspiciousOperation } from '../contract/errors.ts'
 import type { HttpScope } from '../contract/scope.ts'
-import { RequestBody, type BodySource, type ChunkReader, type Reading } from './body.ts'
+import { RequestBody, type BodyCount, type BodySource, type ChunkReader, type Reading } from './body.ts'
 import { parseCookies } from './cookies.ts'
 import { runAsync, runSync } from './effects.ts'
 import { Form, formData, formFrom, type FormParts } from './form.ts'
@@ -29,7 +29,7 @@ export interface RequestCoreOptions {
 const NO_PARAMS: Readonly<Record<string, string>> = Object.freeze({})
 
 /** One request, whichever face of it is looked at: what one face has read, the others have too. */
-export class RequestCore {
+export class RequestCore implements BodyCount {
   readonly fields: RequestFields
   readonly limits: RequestLimits
   /** The faces that were made. */
@@ -40,6 +40,13 @@ export class RequestCore {
   state: Record<string, unknown>
   /** What the route's names matched. */
   params: Readonly<Record<string, string>>
+  /** Whether the stack that answers is in debug mode. */
+  debug = false
+  /** How much of the body has been read on this side, and on the other one. */
+  bodyTaken = 0
+  bodyTakenThere = 0
+  /** How much of it layers let be read, however it is; 0 is no limit. */
+  bodyLimit = 0
 
   // Made when they are needed: most requests have no body.
   readonly #source: BodySource
@@ -145,6 +152,11 @@ export class RequestCore {
     return this.#form.get(() => this.#readForm())
   }
 
+  /** Bounds the body for every way to read it, on both sides; a tighter bound that it has stays. */
+  limitBody(bytes: number): void {
+    if (bytes > 0 && (this.bodyLimit === 0 || bytes < this.bodyLimit)) this.bodyLimit = bytes
+  }
+
   /** Takes a body that was read elsewhere, on a thread or on the loop. */
   adoptBytes(bytes: Buffer): void {
     this.#body.adopt(bytes)
@@ -185,7 +197,7 @@ export class RequestCore {
   }
 
   get #body(): RequestBody {
-    return this.#madeBody ??= new RequestBody(this.#source)
+    return this.#madeBody ??= new RequestBody(this.#source, this)
   }
 
   get #form(): Once<Form> {

@@ -78,6 +78,7 @@ export class Run {
       const { neutral, sync, async } = planned.layer
       if (neutral !== null) {
         if (neutral.process === undefined) continue
+        active.runs(index, mode)
         try {
           return this.#push(neutral.process(active.neutral), index, false)
         } catch (error) {
@@ -86,6 +87,7 @@ export class Run {
       }
       if (mode === 'async') {
         if (async?.process === undefined) continue
+        active.runs(index, mode)
         this.#beneath = true
         return new AsyncLayer(active, planned, index)
       }
@@ -183,6 +185,7 @@ class AsyncLayer implements Need<HttpResponse> {
 
 /** Runs a sync layer, from sync mode. */
 function throughSync(active: ActiveRequest, { layer, name }: PlannedLayer, index: number): HttpResponse {
+  active.runs(index, 'sync')
   let passed = false
   const next = (): HttpResponse => {
     if (passed) throw new PassedTwice(name)

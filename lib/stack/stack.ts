@@ -35,7 +35,7 @@ export interface StackOptions {
   readonly routes: readonly Route[]
   /** The threads for what blocks. Default: one pool that all share. */
   readonly pool?: ThreadPool | undefined
-  /** Whether adaptations are logged, and a 500 shows its error. Default: false. */
+  /** Whether adaptations are logged, a 500 shows its error, and `x-ran-on` says where each layer ran. Default: false. */
   readonly debug?: boolean | undefined
   /** Pages for statuses of errors, in place of a line of text. They must be quick. */
   readonly errorPages?: Readonly<Record<number, ErrorPage>> | undefined
