@@ -1,4 +1,4 @@
-import { NotCloneable } from '../contract/errors.ts'
+import { NotCloneable, WouldDeadlock } from '../contract/errors.ts'
 import { asyncToSync, syncToAsync, type ThreadPool } from '../threads/index.ts'
 import type { ActiveRequest } from './active.ts'
 import { findLiveOf, liveOf, removeLive, type LiveRequest } from './live.ts'
@@ -50,8 +50,8 @@ export function toLoop(active: ActiveRequest, target: Target): Answer {
   try {
     packed = answerOnLoop(packCall(live, target))
   } catch (error) {
-    // It may have answered, and the answer not have come.
-    live.keptThere = true
+    // It may have answered, and the answer not have come; on the loop itself nothing was asked.
+    live.keptThere ||= !(error instanceof WouldDeadlock)
     throw named(live, error)
   }
   live.keptThere ||= packed.holds

@@ -1,7 +1,7 @@
 /** What a host of PEP 3333 sees of a stack: an iterable that it closes once, and calls of startResponse. */
 import * as assert from 'uvu/assert'
 import type { StartResponse, WsgiApplication } from '../../lib/contract/wsgi.ts'
-import { HttpResponse, neutral, pass, route, Stack, type NeutralHttpRequest, type SyncHttpRequest } from '../../lib/stack/index.ts'
+import { async, HttpResponse, neutral, pass, route, Stack, type NeutralHttpRequest, type SyncHttpRequest } from '../../lib/stack/index.ts'
 import { suite } from '../support/suite.ts'
 import { environOf } from './faces.ts'
 
@@ -111,6 +111,24 @@ test('where startResponse throws, the request is over, and the host gets its err
     }
     assert.equal(events.filter((event) => event !== 'closed'), ['started', 'finished'], path)
   }
+})
+
+test('async code that the loop itself would have to wait for: a 500 that is whole, and the log says why', () => {
+  const lines: string[] = []
+  const stack = new Stack({
+    module: import.meta.url,
+    middleware: [async(async (request, next) => next(request), 'waits')],
+    routes: [route('/', () => HttpResponse.text('never'))],
+    log: (_level, message, error) => lines.push(`${message} ${String((error as { readonly code?: unknown } | undefined)?.code)}`),
+  })
+  const statuses: string[] = []
+  const blocks = stack.toSync()(environOf({ PATH_INFO: '/' }), (status) => {
+    statuses.push(status)
+    return () => {}
+  })
+  assert.equal(statuses, ['500 Internal Server Error'])
+  assert.match(Buffer.concat([...blocks as Iterable<Uint8Array>]).toString(), 'Internal Server Error')
+  assert.ok(lines.some((line) => line.endsWith('ERR_TSGI_WOULD_DEADLOCK')), lines.join())
 })
 
 test.run()
