@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
 import { fromWsgi } from '../../adapters/wsgi/index.ts'
 import { proxyHeaders } from '../../lib/middleware/index.ts'
@@ -19,6 +20,8 @@ import { suite, type TestContext } from '../support/suite.ts'
 const test = suite('the code of the documents')
 const examples = new Examples()
 process.on('exit', () => examples.remove())
+// A thread has the variables that there were when it started.
+process.env['SESSION_KEYS'] = 'k'.repeat(32)
 
 /** The examples that a test below has run. */
 const run = new Set<string>()
@@ -423,10 +426,75 @@ test('layers.md: a shop behind its layers, a page with a nonce, a login that is 
   assert.is((await login.fetch('/')).status, 200)
 }, 30)
 
+test('sessions.md: a log-in and a log-out, links that are signed, ids that are over, and tokens without a session', async (t) => {
+  const login = await open(t, 'sessions/login/app.ts')
+  const page = async (): Promise<string> => (await login.fetch('/')).text()
+  const token = (html: string): string => /name="csrfToken" value="([^"]+)"/.exec(html)?.[1] ?? ''
+  const first = token(await page())
+  assert.is((await login.fetch('/login', { method: 'POST' })).status, 403)
+  assert.is((await login.fetch('/login', { method: 'POST', body: new URLSearchParams({ csrfToken: first }) })).status, 303)
+  const inside = await page()
+  assert.match(inside, /Hello, Ann!/)
+  assert.is((await login.fetch('/logout', { method: 'POST', body: new URLSearchParams({ csrfToken: first }) })).status, 403)
+  assert.is((await login.fetch('/logout', { method: 'POST', body: new URLSearchParams({ csrfToken: token(inside) }) })).status, 303)
+  assert.match(await page(), /Hello, stranger!/)
+
+  const shown = /```text\n(ann@[^]*?)\n```/.exec(document('spec/sessions.md').text)?.[1]?.split('\n')
+  run.add('sessions/links/main.ts')
+  assert.equal(await printed(() => examples.load('sessions/links/main.ts')), shown)
+
+  const revoking = await open(t, 'sessions/revoking/app.ts')
+  await revoking.fetch('/login')
+  const cookie = `session=${revoking.cookies.get('session')}`
+  await revoking.fetch('/logout')
+  assert.is(await (await revoking.fetch('/', { headers: { cookie } })).text(), 'nobody\n')
+
+  const own = await open(t, 'sessions/cookie/app.ts')
+  const { token: given } = await (await own.fetch('/token')).json() as { token: string }
+  assert.is(await (await own.fetch('/save', { method: 'POST', headers: { 'x-csrf-token': given } })).text(), 'saved\n')
+  own.cookies.set('sid', 'another')
+  assert.is((await own.fetch('/save', { method: 'POST', headers: { 'x-csrf-token': given } })).status, 403)
+}, 30)
+
+test('caching.md: a page and a stream that are compressed, and a page that the client has', async (t) => {
+  const client = await open(t, 'caching/both/app.ts')
+  const page = await client.fetch('/page', { headers: { 'accept-encoding': 'br' } })
+  assert.equal([page.headers.get('content-encoding'), page.headers.get('vary')], ['br', 'Accept-Encoding'])
+  assert.is((await page.arrayBuffer()).byteLength < 200, true)
+  assert.is((await client.fetch('/page', { headers: { 'accept-encoding': 'br', 'if-none-match': page.headers.get('etag') ?? '' } })).status, 304)
+  const lines = Buffer.from(await (await client.fetch('/lines', { headers: { 'accept-encoding': 'gzip' } })).arrayBuffer())
+  assert.is(gunzipSync(lines).toString(), 'line 1\nline 2\nline 3\n')
+})
+
 test('uwsgi.md: without an upstream the answer is 502', async (t) => {
   const client = await open(t, 'uwsgi/forward/app.ts', { raiseApplicationErrors: false })
   assert.is((await client.fetch('/')).status, 502)
 })
+
+test('moving-to-async.md: each step answers like the one before, and shows its changes of mode', async (t) => {
+  for (const name of ['users', 'layers', 'views', 'timing', 'session', 'step-1']) run.add(`moving-to-async/shop/${name}.ts`) // by the steps, or on threads
+  const shown = codeBlocks(document('spec/moving-to-async.md')).filter(({ language }) => language === 'text').map(({ code }) => code.trimEnd())
+  const [first, ...clients] = [
+    await testClient(fromWsgi(pathToFileURL(examples.path('moving-to-async/shop/step-1.ts')))),
+    ...await Promise.all([2, 3, 5].map((step) => open(t, `moving-to-async/shop/step-${step}.ts`))),
+  ]
+  t.after(() => first?.close())
+  const described = await Promise.all([1, 2, 3, 5].map(async (step) => {
+    const { stack } = await examples.load(`moving-to-async/shop/step-${step}.ts`) as { readonly stack: { describe(mode: string): string } }
+    return stack.describe(step === 1 ? 'sync' : 'async')
+  }))
+  assert.equal(described, shown)
+  const badge = `${scryptSync('Ada', 'salt', 8).toString('hex')}\n`
+  for (const client of [first, ...clients]) {
+    const ask = async (path: string): Promise<Response | undefined> => client?.fetch(path, { headers: { cookie: 'user=1' } })
+    const greeting = await ask('/greet')
+    assert.match(greeting?.headers.get('server-timing') ?? '', /^app;dur=[0-9.]+$/)
+    assert.equal([await greeting?.text(), await (await ask('/badge'))?.text()], ['hello, Ada\n', badge])
+  }
+  const told = await Promise.all(['/greet', '/badge'].map(async (path) => (await clients.at(-1)?.fetch(path))?.headers.get('x-ran-on')))
+  const [, lines = ''] = /```http\n([^]*?)```/.exec(document('spec/moving-to-async.md').text) ?? []
+  assert.equal(told.map((line) => `x-ran-on: ${line?.replace(/thread \d+/, 'thread 2')}\n`).join(''), lines)
+}, 30)
 
 test('no example is left out', () => {
   assert.equal(examples.labels.filter((label) => !run.has(label)), [])
