@@ -1,8 +1,8 @@
 /** The code of the documents is type-checked and run, and does what the text beside it says. */
 import { rejects } from 'node:assert/strict'
 import { createHash, scryptSync } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 import { gunzipSync } from 'node:zlib'
@@ -266,6 +266,21 @@ test('extensions.md: a file, and a part of one', async (t) => {
   const report = await (await open(t, 'extensions/report/app.ts')).fetch('/')
   assert.equal([report.headers.get('content-length'), await report.text()], [String(Buffer.byteLength(readme)), readme])
   assert.is(await (await (await open(t, 'extensions/part/app.ts')).fetch('/')).text(), `${readme.slice(2, 6)} begins with #\n`)
+})
+
+test('static.md: files of a folder, pages for the rest, and files that never change', async (t) => {
+  for (const [name, text] of [['files/public/site.css', 'a {}'], ['assets/dist/index.html', '<p>home</p>'], ['assets/dist/assets/app-1a2b.js', 'app()']] as const) {
+    mkdirSync(dirname(examples.path(`static/${name}`)), { recursive: true })
+    writeFileSync(examples.path(`static/${name}`), text)
+  }
+  const files = await open(t, 'static/files/app.ts')
+  const css = await files.fetch('/site.css')
+  assert.equal([css.headers.get('content-type'), await css.text()], ['text/css; charset=utf-8', 'a {}'])
+  assert.is(await (await files.fetch('/about')).text(), 'a page for /about\n')
+  const assets = await open(t, 'static/assets/app.ts')
+  assert.is((await assets.fetch('/assets/app-1a2b.js')).headers.get('cache-control'), 'max-age=31536000, immutable')
+  const home = await assets.fetch('/')
+  assert.equal([home.headers.get('content-security-policy'), await home.text()], ["default-src 'self'", '<p>home</p>'])
 })
 
 test('errors.md: after a refused event the application goes on', async (t) => {
