@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InvalidOption } from '../contract/errors.ts'
 import type { HeadersInput } from '../contract/headers.ts'
-import { endings, type StaticEncoding } from './static-encoding.ts'
+import type { Coding } from '../semantics/codings.ts'
 
 /** A file that is about to be sent. */
 export interface StaticFile {
@@ -14,7 +14,7 @@ export interface StaticFile {
   readonly modified: Date
   readonly contentType: string
   /** The coding of the sibling that was chosen; null for the file itself. */
-  readonly encoding: StaticEncoding | null
+  readonly encoding: Coding | null
 }
 
 /** What `staticFiles` may be told. */
@@ -26,7 +26,7 @@ export interface StaticFilesOptions {
   /** Whether names that begin with a dot are found. Default: false. */
   readonly dotfiles?: boolean | undefined
   /** The codings in which files may lie beside the plain ones (`.br`, `.zst`, `.gz`), the preferred one first. Default: all three. */
-  readonly encodings?: readonly StaticEncoding[] | undefined
+  readonly encodings?: readonly Coding[] | undefined
   /** Media types by the end of a name (`html`), in place of the known ones; `''` is for names without. Default: none. */
   readonly types?: Readonly<Record<string, string>> | undefined
   /** How long a copy may be used without asking, in seconds. Default: 0, which asks each time (`no-cache`). */
@@ -53,7 +53,7 @@ export interface StaticSettings {
   readonly root: string
   readonly index: readonly string[]
   readonly dotfiles: boolean
-  readonly encodings: readonly StaticEncoding[]
+  readonly encodings: readonly Coding[]
   readonly types: ReadonlyMap<string, string>
   readonly cacheControl: string | null
   readonly etag: boolean
@@ -61,6 +61,9 @@ export interface StaticSettings {
   readonly nosniff: boolean
   readonly headers: ((file: StaticFile) => HeadersInput) | null
 }
+
+/** What is appended to a file's name for each coding. */
+export const endings: Readonly<Record<Coding, string>> = { br: '.br', zstd: '.zst', gzip: '.gz' }
 
 const TYPE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+\/[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*(?:;[\t\x20-\x7e]*)?$/
 

@@ -2,20 +2,21 @@ import type { Send } from '../contract/application.ts'
 import { InvalidOption } from '../contract/errors.ts'
 import type { HeaderPair } from '../contract/headers.ts'
 import type { HttpScope } from '../contract/scope.ts'
-import { checkConditions, isSettled, rangeCounts } from './static-conditions.ts'
-import type { StaticEncoding } from './static-encoding.ts'
+import type { Coding } from '../semantics/codings.ts'
+import { checkConditions } from '../semantics/conditions.ts'
+import { typeOf } from '../semantics/media-types.ts'
+import { isSettled, rangeCounts } from './static-conditions.ts'
 import type { OpenFile } from './static-folder.ts'
 import type { StaticSettings } from './static-options.ts'
 import { readRanges, type ByteRange } from './static-range.ts'
 import { ByteRanges, contentRange, sendPart, sendText } from './static-send.ts'
-import { typeOf } from './static-types.ts'
 
 /** What was chosen to be sent. */
 export interface Chosen {
   readonly file: OpenFile
   /** Of the file without a coding, beneath the root. */
   readonly path: string
-  readonly encoding: StaticEncoding | null
+  readonly encoding: Coding | null
 }
 
 const SECOND = 1_000_000_000n
@@ -79,7 +80,7 @@ function rangesOf({ headers }: HttpScope, size: number): readonly ByteRange[] | 
 
 /** The fields that depend on the options: names in lower case, the content type among them. */
 function fieldsOf(settings: StaticSettings, { file, path, encoding }: Chosen): readonly HeaderPair[] {
-  const contentType = typeOf(path.slice(path.lastIndexOf('/') + 1), settings.types)
+  const contentType = typeOf(path, settings.types)
   const fields: HeaderPair[] = [['content-type', contentType]]
   if (settings.cacheControl !== null) fields.push(['cache-control', settings.cacheControl])
   if (settings.encodings.length > 0) fields.push(['vary', 'accept-encoding'])

@@ -1,14 +1,13 @@
 import type { Application, Send } from '../contract/application.ts'
 import { InvalidOption, UnsupportedScope } from '../contract/errors.ts'
 import type { HttpScope } from '../contract/scope.ts'
-import { acceptedCodings, endings } from './static-encoding.ts'
+import { acceptedCodings } from '../semantics/codings.ts'
 import { StaticFolder, type OpenFile } from './static-folder.ts'
-import { readStaticOptions, type StaticFilesOptions, type StaticSettings } from './static-options.ts'
+import { endings, readStaticOptions, type StaticFilesOptions, type StaticSettings } from './static-options.ts'
 import { lastSegment, wantedPath } from './static-path.ts'
 import { sendFile, type Chosen } from './static-response.ts'
 import { sendText } from './static-send.ts'
 
-export type { StaticEncoding } from './static-encoding.ts'
 export type { StaticFile, StaticFilesOptions } from './static-options.ts'
 
 /**
@@ -103,7 +102,7 @@ async function choose(
   if (!reads(scope)) return { status: 405 }
   const path = segments.join('/')
   if (encodings.length === 0) return { file, path, encoding: null }
-  for (const coding of acceptedCodings(scope.headers.getAll('accept-encoding').join(','), encodings)) {
+  for (const coding of acceptedCodings(scope.headers.getAll('accept-encoding'), encodings)) {
     if (coding === 'identity') return { file, path, encoding: null }
     const sibling = await open(folder, [...segments.slice(0, -1), `${segments.at(-1)}${endings[coding]}`], opened)
     if (sibling !== null && sibling !== 'folder') return { file: sibling, path, encoding: coding }

@@ -7,8 +7,9 @@ import type { StartResponse } from '../contract/wsgi.ts'
 import { asBuffer } from './byte-builder.ts'
 import { cookieKey, serializeCookie, type CookieOptions } from './cookies.ts'
 import { either } from './effects.ts'
+import { typeOf } from '../semantics/media-types.ts'
 import type { Reading } from './body.ts'
-import { contentDisposition, contentTypeOf, FileBody } from './file-body.ts'
+import { contentDisposition, FileBody } from './file-body.ts'
 import { redirectLocation } from './redirect.ts'
 import { ResponseHeaders } from './response-headers.ts'
 import { sendStream } from './send-stream.ts'
@@ -89,7 +90,7 @@ export class HttpResponse {
   static file(path: string, init: FileResponseInit = {}): HttpResponse {
     const { filename, attachment = false } = init
     const file = new FileBody(path)
-    const response = new HttpResponse(file, init, contentTypeOf(filename ?? path))
+    const response = new HttpResponse(file, init, typeOf(filename ?? path))
     response.headers.set('content-length', String(file.size))
     if (!response.headers.has('last-modified')) response.headers.set('last-modified', file.modified.toUTCString())
     if (attachment || filename !== undefined) response.headers.set('content-disposition', contentDisposition(filename ?? path, attachment))

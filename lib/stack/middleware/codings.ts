@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import * as zlib from 'node:zlib'
-import type { Coding } from './accept-encoding.ts'
+import type { Coding } from '../../semantics/codings.ts'
 
 /** How hard each coding tries. */
 export interface Levels {

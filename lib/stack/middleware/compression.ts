@@ -1,13 +1,13 @@
 import { InvalidOption } from '../../contract/errors.ts'
+import { acceptedCodings, type Coding } from '../../semantics/codings.ts'
+import { weakened } from '../../semantics/entity-tag.ts'
 import { either, pass } from '../effects.ts'
 import { neutral, type Layer } from '../layer.ts'
 import type { HttpResponse } from '../response.ts'
 import type { ResponseHeaders } from '../response-headers.ts'
-import { chooseCoding, type Coding } from './accept-encoding.ts'
 import { cacheDirectives } from './cache-control.ts'
 import { canMake, encodeAsync, encoder, encodeSync } from './codings.ts'
 import { EncodedStream } from './encoded-stream.ts'
-import { weakened } from './etag.ts'
 import { gzipBlocks, isSync } from './gzip-blocks.ts'
 import { addVary } from './vary.ts'
 
@@ -90,6 +90,12 @@ export function compression(options: CompressionOptions = {}): Layer {
       return encodedAs(coding, response)
     })
   })
+}
+
+/** The coding that a client likes best; null for none. */
+function chooseCoding(fields: readonly string[], offered: readonly Coding[]): Coding | null {
+  const [best = 'identity'] = acceptedCodings(fields, offered)
+  return best === 'identity' ? null : best
 }
 
 function level(name: string, value: number, least: number, most: number): number {

@@ -1,11 +1,11 @@
 import { InvalidOption } from '../../contract/errors.ts'
+import { checkConditions } from '../../semantics/conditions.ts'
+import { parseHttpDate } from '../../semantics/http-date.ts'
 import { pass } from '../effects.ts'
 import { neutral, type Layer } from '../layer.ts'
-import type { HttpRequest } from '../request.ts'
 import type { HttpResponse, ResponseStream } from '../response.ts'
 import { cacheDirectives } from './cache-control.ts'
-import { etagOf, parseTags, stronglySame, weaklySame } from './etag.ts'
-import { parseHttpDate } from './http-date.ts'
+import { etagOf } from './etag.ts'
 
 /** What `conditional` may be told. */
 export interface ConditionalOptions {
@@ -37,37 +37,12 @@ export function conditional(options: ConditionalOptions = {}): Layer {
     // The view may have left out what HEAD does not need.
     const whole = stream === null && (method === 'GET' || response.content.length > 0)
     if (etag !== false && whole && !headers.has('etag') && !cacheDirectives(headers).has('no-store')) headers.set('etag', etagOf(response.content, etag === 'weak'))
-    const status = outcome(request, headers.get('etag'), headers.get('last-modified'))
-    if (status === 200) return response
+    const lastModified = headers.get('last-modified')
+    const status = checkConditions(request.headers, { etag: headers.get('etag') ?? null, lastModified: lastModified === undefined ? null : parseHttpDate(lastModified) })
+    if (status === null) return response
     if (stream !== null) abandon(stream)
     return status === 304 ? notModified(response) : failed(response)
   })
-}
-
-/** What becomes of a GET or HEAD that would be a 200: the order of RFC 9110 13.2.2. */
-function outcome({ headers }: HttpRequest, etag: string | undefined, lastModified: string | undefined): 200 | 304 | 412 {
-  const modified = lastModified === undefined ? null : parseHttpDate(lastModified)
-  const ifMatch = headers.getAll('if-match')
-  if (ifMatch.length > 0) {
-    const tags = parseTags(ifMatch)
-    if (etag !== undefined && tags !== '*' && !tags.some((tag) => stronglySame(tag, etag))) return 412
-  } else if (modified !== null) {
-    const since = dateOf(headers.getAll('if-unmodified-since'))
-    if (since !== null && modified > since) return 412
-  }
-  const ifNoneMatch = headers.getAll('if-none-match')
-  if (ifNoneMatch.length > 0) {
-    const tags = parseTags(ifNoneMatch)
-    return tags === '*' || (etag !== undefined && tags.some((tag) => weaklySame(tag, etag))) ? 304 : 200
-  }
-  if (modified === null) return 200
-  const since = dateOf(headers.getAll('if-modified-since'))
-  return since !== null && modified <= since ? 304 : 200
-}
-
-/** The one date that a field is; null where it is not (RFC 9110 13.1.3: it is ignored then). */
-function dateOf(fields: readonly string[]): number | null {
-  return fields.length === 1 ? parseHttpDate(fields[0] ?? '') : null
 }
 
 function notModified(response: HttpResponse): HttpResponse {

@@ -5,8 +5,8 @@ import { ReadableStream } from 'node:stream/web'
 import * as assert from 'uvu/assert'
 import { HttpResponse, route, Stack } from '../../../lib/stack/index.ts'
 import { conditional } from '../../../lib/stack/middleware/index.ts'
-import { parseTags } from '../../../lib/stack/middleware/etag.ts'
-import { parseHttpDate } from '../../../lib/stack/middleware/http-date.ts'
+import { parseTags } from '../../../lib/semantics/entity-tag.ts'
+import { parseHttpDate } from '../../../lib/semantics/http-date.ts'
 import { serve } from '../../../lib/index.ts'
 import { testClient } from '../../../lib/testing/index.ts'
 import { runProgram } from '../../support/tls-server.ts'
@@ -144,14 +144,14 @@ test('streams of Node and of the web that are not read are destroyed', async (t)
   assert.equal([file.destroyed, cancelled], [true, true])
 })
 
-test('a year of two digits is one of the last fifty, or the next (RFC 9110 5.6.7)', () => {
+test('a date of two digits of a year is not more than fifty years ahead (RFC 9110 5.6.7)', () => {
   const year = (digits: string, now: string): number => new Date((parseHttpDate(`Sunday, 06-Nov-${digits} 08:49:37 GMT`, Date.parse(now)) ?? NaN) * 1000).getUTCFullYear()
-  assert.equal([year('94', '2026-01-01'), year('26', '2026-01-01'), year('76', '2026-01-01'), year('77', '2026-01-01'), year('00', '1999-01-01')], [1994, 2026, 2076, 1977, 1900])
+  assert.equal([year('94', '2026-01-01'), year('26', '2026-01-01'), year('76', '2026-12-01'), year('76', '2026-01-01'), year('77', '2026-01-01'), year('00', '1999-01-01')], [1994, 2026, 2076, 1976, 1977, 1900])
 })
 
 test('a list of tags is read in a time that grows with its length', () => {
   const started = performance.now()
-  for (const field of ['"'.repeat(200_000), '"a",'.repeat(50_000), 'W/'.repeat(100_000), ','.repeat(200_000), ' '.repeat(200_000)]) parseTags([field])
+  for (const field of ['"'.repeat(200_000), '"a",'.repeat(50_000), 'W/'.repeat(100_000), ','.repeat(200_000), ' '.repeat(200_000)]) parseTags(field)
   assert.ok(performance.now() - started < 2000)
 })
 

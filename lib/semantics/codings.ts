@@ -1,27 +1,24 @@
-/** A coding that a file may lie beside the plain one in. */
-export type StaticEncoding = 'br' | 'zstd' | 'gzip'
-
-/** What is appended to a file's name for each. */
-export const endings: Readonly<Record<StaticEncoding, string>> = { br: '.br', zstd: '.zst', gzip: '.gz' }
+/** A coding of content that can be made, or lie ready (RFC 9110 8.4.1, RFC 7932, RFC 8878). */
+export type Coding = 'br' | 'zstd' | 'gzip'
 
 // RFC 9110 12.5.3, 12.4.2
 const MEMBER = /^[ \t]*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*(?:;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*)?$/i
 
 /**
- * The codings that a client takes, the one it likes best first, at the same weight in the order of `offered` and the
- * plain file last (RFC 9110 12.5.3). `identity` is absent if the client will not have it. A malformed member is ignored.
+ * The codings that a client takes by the lines of its `accept-encoding`, the one it likes best first, at the same weight
+ * in the order of `offered` and the plain content last (RFC 9110 12.5.3). `identity` is absent if the client will not have
+ * it. A malformed member is ignored.
  */
-export function acceptedCodings(value: string | undefined, offered: readonly StaticEncoding[]): readonly (StaticEncoding | 'identity')[] {
-  if (value === undefined || value === '') return ['identity']
+export function acceptedCodings(lines: readonly string[], offered: readonly Coding[]): readonly (Coding | 'identity')[] {
   const weights = new Map<string, number>()
-  for (const member of value.split(',')) {
+  for (const member of lines.join(',').split(',')) {
     const [, name, weight = '1'] = MEMBER.exec(member) ?? []
     if (name === undefined) continue
     const coding = name.toLowerCase() === 'x-gzip' ? 'gzip' : name.toLowerCase()
     if (!weights.has(coding)) weights.set(coding, Number(weight))
   }
   const others = weights.get('*')
-  const accepted: { readonly coding: StaticEncoding | 'identity'; readonly weight: number }[] = []
+  const accepted: { readonly coding: Coding | 'identity'; readonly weight: number }[] = []
   for (const coding of offered) accepted.push({ coding, weight: weights.get(coding) ?? others ?? 0 })
   // One that nobody speaks of is acceptable, but less than what is asked for.
   accepted.push({ coding: 'identity', weight: weights.get('identity') ?? others ?? Number.MIN_VALUE })

@@ -80,8 +80,11 @@ const known: Readonly<Record<string, string>> = {
 
 const types: ReadonlyMap<string, string> = new Map(Object.entries(known).flatMap(([type, ends]) => ends.split(' ').map((end) => [end, type] as const)))
 
+const none: ReadonlyMap<string, string> = new Map()
+
 /** The media type of a file by the end of its name, in any case; `others` come first, `''` being the name without an end. */
-export function typeOf(name: string, others: ReadonlyMap<string, string>): string {
+export function typeOf(path: string, others: ReadonlyMap<string, string> = none): string {
+  const name = path.slice(path.lastIndexOf('/') + 1)
   const dot = name.lastIndexOf('.')
   const end = dot <= 0 ? '' : name.slice(dot + 1).toLowerCase()
   return others.get(end) ?? types.get(end) ?? 'application/octet-stream'
