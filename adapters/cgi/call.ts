@@ -85,6 +85,8 @@ export class CgiCall {
       return null
     }
     this.#program = program
+    // What it has started may hold its output, which would have to be waited for.
+    void program.exited.then((exit) => this.#died(exit) && program.stop())
     const { timeout } = this.#settings
     this.#watch = new Watch(timeout, () => this.#giveUp(new Violation(`nothing has come or gone for ${timeout} seconds`, 504)))
     const left = (): void => this.#giveUp(new ClientDisconnected())
@@ -186,6 +188,7 @@ export class CgiCall {
   /** The program has ended, or is given up: so does the response, well or not. */
   async #conclude(exit: Exit | null): Promise<string | null> {
     const failure = this.#failure ?? (exit === null ? undefined : this.#faultOf(exit))
+    if (failure !== undefined) this.#program?.stop()
     if (this.#complete) {
       if (failure !== undefined && !isClientDisconnected(failure)) this.#log(messageOf(failure))
       return null
@@ -202,16 +205,22 @@ export class CgiCall {
   }
 
   /** What is wrong with the way a program ended. */
-  #faultOf({ code, signal, error }: Exit): Violation | undefined {
+  #faultOf(exit: Exit): Violation | undefined {
+    const { code, signal, error } = exit
     if (error !== null) return notStarted(error)
     if (signal !== null) return new Violation(`it was ended by ${signal}`)
     const head = this.#parser.head
     if (head === null) return new Violation(`it ended with code ${code} ${this.#parser.empty ? 'without a response' : 'within its head'}`)
-    if (code !== 0 && !this.#settings.ignoreExitCode) return new Violation(`it ended with code ${code}`)
+    if (this.#died(exit)) return new Violation(`it ended with code ${code}`)
     if (head.contentLength !== null && this.#length < head.contentLength && !this.#bodyless(head)) {
       return new Violation(`its response has ${this.#length} of the ${head.contentLength} bytes of its Content-Length`)
     }
     return undefined
+  }
+
+  /** Whether a program has not ended as one should. */
+  #died({ code, signal, error }: Exit): boolean {
+    return error !== null || signal !== null || (code !== 0 && !this.#settings.ignoreExitCode)
   }
 
   #bodyless({ status }: CgiHead): boolean {

@@ -12,7 +12,9 @@ export type Variables = Readonly<Record<string, string>>
 export interface FromCgiOptions {
   /** Arguments. Those of RFC 3875 4.4, made of the query, are never given. Default: none. */
   readonly args?: readonly string[] | undefined
-  /** The folder that it starts in. Default: that of the program. */
+  /** The file that the program is to run, for one that runs such files, like `php-cgi`: SCRIPT_FILENAME. Default: none, which makes it the program. */
+  readonly script?: string | undefined
+  /** The folder that it starts in. Default: that of the script, or of the program. */
   readonly cwd?: string | undefined
   /** Variables beside those of CGI, which they replace; a function gives those of one request. Nothing of this process's own is passed on. Default: none. */
   readonly env?: Variables | ((scope: HttpScope) => Variables) | undefined
@@ -52,6 +54,7 @@ export interface CgiSettings {
   readonly name: string
   readonly file: string
   readonly args: readonly string[]
+  readonly script: string | null
   readonly cwd: string
   readonly env: Variables | ((scope: HttpScope) => Variables)
   readonly timeout: number
@@ -78,12 +81,15 @@ export function cgiSettings(program: string, options: FromCgiOptions): CgiSettin
   const { env = {}, cwd } = options
   const file = findProgram(program, typeof env === 'object' ? env['PATH'] ?? PATH : PATH)
   const name = basename(program)
-  const folder = resolve(cwd ?? dirname(file))
+  const script = options.script === undefined ? null : resolve(options.script)
+  if (script !== null) checkScript(script)
+  const folder = resolve(cwd ?? dirname(script ?? file))
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw new InvalidOption('cwd', 'a folder', cwd)
   return {
     name,
     file,
     args: options.args ?? [],
+    script,
     cwd: folder,
     env,
     timeout: number('timeout', options.timeout ?? 60, 0, false),
@@ -107,6 +113,14 @@ function number(option: string, value: number, least: number, whole = true): num
   const valid = (whole ? Number.isSafeInteger(value) : Number.isFinite(value)) && value >= least
   if (!valid) throw new InvalidOption(option, `a ${whole ? 'whole ' : ''}number, ${least} or more`, value)
   return value
+}
+
+function checkScript(script: string): void {
+  try {
+    accessSync(script, constants.R_OK)
+  } catch (error) {
+    throw new LoadFailed(`${script}: no script that can be read`, { cause: error })
+  }
 }
 
 /** A name without a slash is looked up in the path, as a shell does. */

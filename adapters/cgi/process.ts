@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { Readable, type Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { CgiSettings } from './options.ts'
@@ -36,7 +38,23 @@ function killAll(): void {
 
 /** Starts processes, each the leader of a process group of its own. */
 export function processes(settings: CgiSettings): StartProgram {
-  return (env, stdin) => new GroupLeader(settings, env, stdin)
+  return (env, stdin) => {
+    checkDescriptors()
+    return new GroupLeader(settings, env, stdin)
+  }
+}
+
+/** What the start of a program takes: three pairs of sockets, and a pipe for the news of it. */
+const DESCRIPTORS = 8
+
+/** Throws EMFILE where these are not to be had: Node 20 closes no socket of a program whose start fails by that. */
+function checkDescriptors(): void {
+  const opened: number[] = []
+  try {
+    while (opened.length < DESCRIPTORS) opened.push(openSync(devNull, 'r'))
+  } finally {
+    for (const each of opened) closeSync(each)
+  }
 }
 
 class GroupLeader implements Program {
@@ -46,8 +64,10 @@ class GroupLeader implements Program {
   readonly #child: ChildProcess
   readonly #grace: number
   readonly #log: StderrLog
-  /** When what is left of the group is killed; 0 before it is stopped. */
-  #deadline = 0
+  /** Resolves once nothing is left of a group that is stopped; null before it is. */
+  #ending: Promise<void> | null = null
+  /** Whether the group is known to have no member: its number may be another one's. */
+  #empty = false
 
   constructor({ file, args, cwd, grace, name, log }: CgiSettings, env: ProgramEnv, stdin: 'pipe' | 'ignore' | number) {
     const child = spawn(file, args, { cwd, env, stdio: [stdin, 'pipe', 'pipe'], detached: true, windowsHide: true })
@@ -58,7 +78,10 @@ class GroupLeader implements Program {
     this.stdin = child.stdin ?? null
     this.stdout = child.stdout ?? Readable.from([])
     this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal, error: null }))
+      child.once('exit', (code, signal) => {
+        this.#empty = !this.kill(0)
+        resolve({ code, signal, error: null })
+      })
       child.once('error', (error) => resolve({ code: null, signal: null, error }))
     })
     // A program need not read its input.
@@ -70,15 +93,14 @@ class GroupLeader implements Program {
   }
 
   stop(): void {
-    if (this.#deadline !== 0 || !this.kill('SIGTERM')) return
-    this.#deadline = performance.now() + this.#grace * 1000
+    if (this.#ending === null && this.kill('SIGTERM')) this.#ending = this.#groupEnded()
   }
 
   async close(): Promise<void> {
     this.stdin?.destroy()
     this.stdout.destroy()
-    if (this.#deadline === 0) await this.exited
-    else await this.#groupEnded()
+    await this.exited
+    await this.#ending
     const { stderr } = this.#child
     if (stderr?.destroyed === false) await ended(stderr)
     this.#log.end()
@@ -89,7 +111,7 @@ class GroupLeader implements Program {
   /** Signals the group; false if it has no member. */
   kill(signal: NodeJS.Signals | 0): boolean {
     const { pid } = this.#child
-    if (pid === undefined) return false
+    if (pid === undefined || this.#empty) return false
     try {
       return process.kill(-pid, signal)
     } catch {
@@ -97,10 +119,11 @@ class GroupLeader implements Program {
     }
   }
 
-  /** Waits for all of the group, which may outlive its leader, and kills what is left at the deadline. */
+  /** Waits for all of the group, which may outlive its leader, and kills what is left after the grace. */
   async #groupEnded(): Promise<void> {
+    const deadline = performance.now() + this.#grace * 1000
     for (let pause = 1; this.kill(0); pause = Math.min(2 * pause, 50)) {
-      if (performance.now() >= this.#deadline) {
+      if (performance.now() >= deadline) {
         this.kill('SIGKILL')
         break
       }

@@ -1,17 +1,12 @@
 import { isUtf8 } from 'node:buffer'
 import { join, posix } from 'node:path'
 import type { HttpScope } from '../../lib/contract/scope.ts'
-import { inlineEnviron } from '../wsgi/environ.ts'
-import { Input } from '../wsgi/input.ts'
+import { gatewayVariables } from '../gateway-variables.ts'
 import { PATH, type CgiSettings } from './options.ts'
 
 /** The environment of a program for one request. */
 export type ProgramEnv = Record<string, string>
 
-/** Fields of the connection, of what the server has done already, and of passwords: they become no variables. */
-const dropped: ReadonlySet<string> = new Set([
-  'HTTP_CONNECTION', 'HTTP_KEEP_ALIVE', 'HTTP_PROXY_CONNECTION', 'HTTP_TE', 'HTTP_TRAILER', 'HTTP_TRANSFER_ENCODING', 'HTTP_UPGRADE', 'HTTP_EXPECT',
-])
 // RFC 3875 4.1.18: a program need not know how the client has proved who it is.
 const secrets: ReadonlySet<string> = new Set(['HTTP_AUTHORIZATION', 'HTTP_PROXY_AUTHORIZATION'])
 
@@ -20,24 +15,19 @@ const secrets: ReadonlySet<string> = new Set(['HTTP_AUTHORIZATION', 'HTTP_PROXY_
  * none, where the path is one that no program should see.
  */
 export function cgiVariables(scope: HttpScope, settings: CgiSettings): ProgramEnv | string {
-  const environ = inlineEnviron(scope, new Input(null), { write: () => {}, writelines: () => {}, flush: () => {} })
   const env: ProgramEnv = { PATH, REMOTE_ADDR: '' }
-  for (const [name, value] of Object.entries(environ)) {
-    // Those of WSGI, and fields with odd characters in their name, which shells cannot read.
-    if (typeof value !== 'string' || !/^[A-Z][A-Z0-9_]*$/.test(name)) continue
-    if (dropped.has(name) || (secrets.has(name) && !settings.authorization)) continue
+  for (const [name, value] of gatewayVariables(scope)) {
+    if (secrets.has(name) && !settings.authorization) continue
     const text = asText(value)
     if (text === null && !name.startsWith('HTTP_') && !name.startsWith('SSL_')) return `${name} is not UTF-8`
     // A field that is not UTF-8 is taken for Latin-1: Node gives a program UTF-8 only.
     env[name] = text ?? value
   }
-  delete env['CONTENT_LENGTH']
-  delete env['RAW_URI']
   // RFC 3875 4.1.16 wants two numbers.
   if (env['SERVER_PROTOCOL'] === 'HTTP/2') env['SERVER_PROTOCOL'] = 'HTTP/2.0'
   env['REMOTE_HOST'] = env['REMOTE_ADDR'] ?? ''
   env['REQUEST_SCHEME'] = scope.scheme
-  env['SCRIPT_FILENAME'] = settings.file
+  env['SCRIPT_FILENAME'] = settings.script ?? settings.file
   // php-cgi refuses to run without.
   env['REDIRECT_STATUS'] = '200'
   const fault = setPath(env, settings.documentRoot)

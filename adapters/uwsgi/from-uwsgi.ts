@@ -18,7 +18,7 @@ export interface FromUwsgiOptions {
   readonly connectTimeout?: number
   /** Time in which a server may send and take nothing; then 504, or a response that is torn down. Default: 60. */
   readonly readTimeout?: number
-  /** Time for which a server that could not be reached is left alone, if there are others. Default: 10. */
+  /** Time for which a server that could not be reached, or answered nonsense or nothing, is left alone, if there are others. Default: 10. */
   readonly failTimeout?: number
   /** Size of a request's body that does not say its length: it is kept in a file first. More is answered 413. Default: 1073741824. */
   readonly spoolLimit?: number
@@ -26,6 +26,8 @@ export interface FromUwsgiOptions {
 
 const defaults: Required<FromUwsgiOptions> = { modifier1: 0, connectTimeout: 5, readTimeout: 60, failTimeout: 10, spoolLimit: 2 ** 30 }
 const EMPTY = new Uint8Array(0)
+/** Interim responses before the one that counts. */
+const INTERIM = 100
 
 /**
  * Forwards requests to uWSGI servers: `uwsgi://HOST:PORT`, `HOST:PORT`, `uwsgi:/PATH`, `unix:/PATH`. It sees HTTP only,
@@ -83,6 +85,10 @@ class Forwarding {
       const connected = await upstreams.connect(disconnectSignal(this.#scope))
       try {
         await this.#forward(connected, packet, body)
+      } catch (error) {
+        // A server that fails at once is the least busy one, and would get every request.
+        if (error instanceof UpstreamFailed && error.status === 502 && !this.answered) connected.failed()
+        throw error
       } finally {
         connected.release()
       }
@@ -131,7 +137,7 @@ class Forwarding {
   async #readHead(line: UpstreamLine, name: string): Promise<{ readonly head: UpstreamHead; readonly rest: Buffer }> {
     let parser = new ResponseHeadParser()
     let bytes: Buffer | null = null
-    for (;;) {
+    for (let interim = 0; interim <= INTERIM;) {
       if (bytes === null || bytes.length === 0) bytes = await line.read()
       if (bytes === null) throw new UpstreamFailed(name, 'has closed the connection without an answer')
       const head = parser.read(bytes)
@@ -146,7 +152,9 @@ class Forwarding {
       }
       bytes = parser.rest
       parser = new ResponseHeadParser()
+      interim++
     }
+    throw new UpstreamFailed(name, `has answered with more than ${INTERIM} interim responses`)
   }
 }
 

@@ -1,7 +1,6 @@
 import { connect, isIPv6, type NetConnectOpts, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { InvalidOption } from '../../lib/contract/errors.ts'
-import { UpstreamFailed } from '../../lib/contract/errors.ts'
+import { InvalidOption, UpstreamFailed } from '../../lib/contract/errors.ts'
 
 /** One uWSGI server. */
 export interface Upstream {
@@ -21,6 +20,8 @@ export interface Connected {
   readonly socket: Socket
   /** The request is over. */
   release(): void
+  /** The server has not answered as one should: it counts as down for a while. */
+  failed(): void
 }
 
 const TCP = /^(?:uwsgi:\/\/)?(\[[^\]]*\]|[^[\]:/?#@\s]+):(\d{1,5})$/i
@@ -58,17 +59,21 @@ export class Upstreams {
       try {
         const socket = await this.#connectTo(upstream, signal)
         upstream.downUntil = 0
-        return { upstream, socket, release: () => void upstream.busy-- }
+        return { upstream, socket, release: () => void upstream.busy--, failed: () => this.#down(upstream) }
       } catch (error) {
         upstream.busy--
         signal.throwIfAborted()
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') upstream.downUntil = performance.now() + this.#failTimeout * 1000
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') this.#down(upstream)
         failures.push(error)
       }
     }
     const [first] = order
     const name = order.length === 1 ? first?.name ?? '' : `(${order.map((each) => each.name).join(', ')})`
     throw new UpstreamFailed(name, 'cannot be reached', 502, { cause: failures.length === 1 ? failures[0] : new AggregateError(failures, failures.map(String).join('; ')) })
+  }
+
+  #down(upstream: Upstream): void {
+    upstream.downUntil = performance.now() + this.#failTimeout * 1000
   }
 
   #order(): readonly Upstream[] {

@@ -1,13 +1,14 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Application } from '../../contract/application.ts'
 import { IncompleteResponse } from '../../contract/errors.ts'
-import type { Extensions, State } from '../../contract/scope.ts'
+import type { State } from '../../contract/scope.ts'
+import { fileExtensions } from '../../exchange/extensions.ts'
 import { HttpExchange } from '../../exchange/http.ts'
 import { LifespanExchange } from '../../exchange/lifespan.ts'
 import type { ExchangeOutcome } from '../../exchange/observer.ts'
 import { httpScope } from '../../exchange/scope.ts'
+import { readRequest, type GatewayRequest } from '../gateway-request.ts'
 import { Refusal } from '../refusal.ts'
-import { readRequest, type UwsgiRequest } from '../uwsgi/request.ts'
 import { CgiTransport, headText } from './transport.ts'
 import { requestVariables, type CgiEnv } from './variables.ts'
 
@@ -23,7 +24,6 @@ export interface ServeCgiOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-const noExtensions: Extensions = Object.freeze({})
 const limits = { target: Infinity, fields: Infinity }
 /** Seconds for start-up and for shutdown. */
 const LIFESPAN = 60
@@ -62,12 +62,12 @@ export async function serveCgi(app: Application, options: ServeCgiOptions = {}):
 }
 
 async function respond(
-  app: Application, { head, rootPath, contentLength }: UwsgiRequest, state: State, stdin: Readable, stdout: Writable, signal: AbortSignal | undefined,
+  app: Application, { head, rootPath, contentLength }: GatewayRequest, state: State, stdin: Readable, stdout: Writable, signal: AbortSignal | undefined,
 ): Promise<{ readonly outcome: ExchangeOutcome; readonly broken: boolean }> {
   const transport = new CgiTransport(stdin, stdout, contentLength)
   let finished!: (outcome: ExchangeOutcome) => void
   const outcome = new Promise<ExchangeOutcome>((resolve) => (finished = resolve))
-  const scope = httpScope({ ...head, extensions: noExtensions }, rootPath ?? '', state)
+  const scope = httpScope({ ...head, extensions: fileExtensions }, rootPath ?? '', state)
   const exchange = new HttpExchange(
     transport,
     { observer: { finished }, defaultHeaders: [], debug: false, messageQueue: 1 },

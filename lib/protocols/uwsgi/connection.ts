@@ -1,14 +1,15 @@
 import type { Socket } from 'node:net'
-import type { Address, Extensions } from '../../contract/scope.ts'
+import type { Address } from '../../contract/scope.ts'
+import { fileExtensions } from '../../exchange/extensions.ts'
 import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope } from '../../exchange/scope.ts'
 import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
+import { readRequest, type GatewayRequest } from '../gateway-request.ts'
 import { SendWatch } from '../http1/send-watch.ts'
 import { headText, refusalText } from '../http1/serializer.ts'
 import { bad, Refusal } from '../refusal.ts'
 import { Timed } from '../timer-wheel.ts'
 import { PacketReader } from './packet.ts'
-import { readRequest, type UwsgiRequest } from './request.ts'
 import type { UwsgiSettings } from './settings.ts'
 
 /** Seconds that a closing connection is read on, in all and without a byte, so that the last response arrives. */
@@ -16,8 +17,6 @@ const LINGER = 30
 const LINGER_IDLE = 5
 /** The same while the server stops. */
 const LINGER_STOPPING = 0.5
-
-const noExtensions: Extensions = Object.freeze({})
 
 /** What reads the socket now, and what its deadline means. */
 type Phase = 'head' | 'body' | 'answering' | 'lingering' | 'closed'
@@ -124,14 +123,14 @@ export class UwsgiConnection extends Timed implements HttpTransport {
     this.#begin(request, rest)
   }
 
-  #begin({ head, rootPath, contentLength }: UwsgiRequest, rest: Buffer): void {
+  #begin({ head, rootPath, contentLength }: GatewayRequest, rest: Buffer): void {
     const settings = this.#settings
     const body = contentLength > 0
     this.client = head.client ?? this.client
     this.#bodyLeft = contentLength
     this.#phase = body ? 'body' : 'answering'
     this.dueTurn = 0
-    const scope = httpScope({ ...head, extensions: noExtensions }, rootPath ?? settings.rootPath, settings.state)
+    const scope = httpScope({ ...head, extensions: fileExtensions }, rootPath ?? settings.rootPath, settings.state)
     const seen = settings.forwarded === null ? scope : settings.forwarded(scope)
     const exchange = new HttpExchange(this, settings.exchange, seen, { body, expectContinue: false, trailers: false })
     this.#exchange = exchange

@@ -1,12 +1,5 @@
+import type { GatewayVariables } from '../gateway-request.ts'
 import { Refusal } from '../refusal.ts'
-
-/** What a request's packet holds: its variables, and how its path is to be read. */
-export interface Packet {
-  /** 0: PATH_INFO lies beneath SCRIPT_NAME. 30: it begins with it. */
-  readonly modifier1: 0 | 30
-  /** Names and values in turn, one character per byte. */
-  readonly variables: readonly string[]
-}
 
 /** Bytes of a packet's header. */
 const HEADER = 4
@@ -37,7 +30,7 @@ export class PacketReader {
   }
 
   /** Takes bytes; they are kept. Returns the packet once it is whole, null before, a sentence that says why it is none, or why it is not served. */
-  read(bytes: Buffer): Packet | Refusal | string | null {
+  read(bytes: Buffer): GatewayVariables | Refusal | string | null {
     this.#parts.push(bytes)
     this.#length += bytes.length
     // A packet that comes byte by byte must not cost a hundred times its size.

@@ -1,10 +1,10 @@
 import type { Application } from '../../contract/application.ts'
 import type { HttpScope, State, WebSocketScope } from '../../contract/scope.ts'
 import type { ExchangeSettings } from '../../exchange/settings.ts'
+import type { RequestLimits } from '../gateway-request.ts'
 import type { Refusal } from '../refusal.ts'
 import type { TimerWheel } from '../timer-wheel.ts'
 import type { UwsgiConnection } from './connection.ts'
-import type { RequestLimits } from './request.ts'
 
 /** What all uwsgi connections of one server share. */
 export interface UwsgiSettings {

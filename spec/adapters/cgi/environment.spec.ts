@@ -5,6 +5,7 @@ import { fromCgi, type FromCgiOptions } from '../../../adapters/cgi/index.ts'
 import { serve, type HttpScope } from '../../../lib/index.ts'
 import { mount } from '../../../lib/middleware/index.ts'
 import type { TestRequestInit } from '../../../lib/testing/index.ts'
+import { tempFolder } from '../../support/command.ts'
 import { rawServer } from '../../support/raw-socket.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 import { client, parsed, printsEnvironment, shell } from './programs.ts'
@@ -70,6 +71,7 @@ test('RFC 3875 4.1.18: passwords and what concerns the connection are not passed
   }
   const names = (env: Record<string, string>): string[] => Object.keys(env).filter((name) => name.startsWith('HTTP_')).sort()
   assert.equal(names(await environment(t, '/', { headers })), ['HTTP_HOST'])
+  assert.equal(names(await environment(t, '/', { headers: { connection: 'close, X-Hop, Host', 'x-hop': '1', 'x-own': '1' } })), ['HTTP_HOST', 'HTTP_X_OWN'])
   assert.equal(names(await environment(t, '/', { headers }, { authorization: true })), ['HTTP_AUTHORIZATION', 'HTTP_HOST', 'HTTP_PROXY_AUTHORIZATION'])
 })
 
@@ -109,6 +111,15 @@ test('RFC 3875 7.2: a program starts in its own folder, or in that of the option
   const made = shell(t, `printf 'Content-Type: text/plain\\n\\n%s\\n' "$(pwd)"; printf '<%s>' "$@"`)
   assert.is(await (await (await client(t, made)).fetch('/?a+b')).text(), `${made.folder.path}\n<>`)
   assert.is(await (await (await client(t, made, { cwd: '/usr', args: ['a b', '$x;'] })).fetch('/')).text(), '/usr\n<a b><$x;>')
+})
+
+test('the option script: SCRIPT_FILENAME for a program that runs such files, which starts in its folder', async (t) => {
+  const made = shell(t, `printf 'Content-Type: text/plain\\n\\n%s %s' "$SCRIPT_FILENAME" "$(pwd)"`)
+  const folder = tempFolder(t)
+  const script = folder.write('index.php', '')
+  assert.is(await (await (await client(t, made, { script })).fetch('/')).text(), `${script} ${folder.path}`)
+  assert.is(await (await (await client(t, made)).fetch('/')).text(), `${made.file} ${made.folder.path}`)
+  assert.is(await (await (await client(t, made, { script, cwd: '/usr' })).fetch('/')).text(), `${script} /usr`)
 })
 
 test('over a unix socket there is no address: REMOTE_ADDR is empty, and the server is named by the Host field', async (t) => {

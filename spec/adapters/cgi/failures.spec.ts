@@ -5,7 +5,7 @@ import { fromCgi } from '../../../adapters/cgi/index.ts'
 import { CgiError, InvalidOption, LoadFailed, type ExchangeOutcome } from '../../../lib/index.ts'
 import { startProcess, tempFolder, type Folder } from '../../support/command.ts'
 import { deferred } from '../../support/deferred.ts'
-import { rawServer } from '../../support/raw-socket.ts'
+import { rawServer, seconds } from '../../support/raw-socket.ts'
 import { rejection } from '../../support/rejection.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 import { alive, client, node, shell, until, type Made } from './programs.ts'
@@ -40,6 +40,8 @@ async function allGone(pids: readonly number[]): Promise<void> {
 
 test('a program that is not there, not a file or not executable: LoadFailed, at once', (t) => {
   const folder = tempFolder(t)
+  const { file } = shell(t, '')
+  assert.throws(() => fromCgi(file, { script: `${folder.path}/none` }), (error: unknown) => error instanceof LoadFailed)
   for (const program of [`${folder.path}/none`, folder.path, 'tsgi-no-such-program', folder.write('plain', 'x')]) assert.throws(() => fromCgi(program), (error: unknown) => error instanceof LoadFailed, program)
 })
 
@@ -82,6 +84,32 @@ test('a program that dies after its head: the response is broken off, by a code 
     assert.instance(error, CgiError)
     assert.match(error.message, reason)
   }
+})
+
+test('a program that dies takes all that it started along, and nobody waits for what holds its output', async (t) => {
+  for (const [end, reason] of [['exit 3', /ended with code 3 without a response/], ['kill -SEGV $$', /ended by SIGSEGV/]] as const) {
+    const made = family(t, end)
+    const time = await seconds((await client(t, made)).fetch('/').then(({ status }) => assert.is(status, 502)))
+    assert.ok(time < 5, `${time}`)
+    assert.match(made.logged.join(), reason)
+    await allGone(made.pids())
+  }
+  const half = family(t, `printf 'Content-Type: a/b\\n\\npart'; exit 3`)
+  assert.match((await rejection((await (await client(t, half)).fetch('/')).text())).message, /ended with code 3/)
+  await allGone(half.pids())
+}, 20)
+
+test('what a program that ends well has started goes on; the response ends with its output', async (t) => {
+  const made = shell(t, `(while [ ! -f go ]; do sleep 0.02; done; echo late; touch done) & echo $! >> pids; printf 'Content-Type: a/b\\n\\n'`)
+  const fetched = (await client(t, made)).fetch('/').then((response) => response.text())
+  await until(() => numbers(made.folder).length === 1)
+  made.folder.write('go', '')
+  assert.is(await fetched, 'late\n')
+  const quiet = shell(t, `sleep 1000 >/dev/null 2>&1 & echo $! >> pids; printf 'Content-Type: a/b\\n\\nx'`)
+  assert.is(await (await (await client(t, quiet)).fetch('/')).text(), 'x')
+  const [pid = 0] = numbers(quiet.folder)
+  assert.ok(alive(pid))
+  process.kill(pid, 'SIGKILL')
 })
 
 test('less output than its Content-Length: the response is broken off, never cut short in silence', async (t) => {
@@ -258,6 +286,37 @@ test('a client that leaves amid a body of unknown length: no program is started,
   const outcome = await ended.promise
   assert.equal([outcome.error, numbers(made.folder)], [undefined, []])
 })
+
+test('no descriptors left for another program: 503, and none is lost by it', async (t) => {
+  const made = shell(t, `printf 'Content-Type: a/b\\n\\nx'`)
+  const host = made.folder.write('host.mts', `
+    import { closeSync, openSync, readdirSync } from 'node:fs'
+    import { fromCgi } from ${JSON.stringify(new URL('../../../adapters/cgi/index.ts', import.meta.url).href)}
+    import { testClient } from ${JSON.stringify(new URL('../../../lib/testing/index.ts', import.meta.url).href)}
+    const client = await testClient(fromCgi(process.argv[2], { log: () => {} }))
+    const ask = async (init) => {
+      const response = await client.fetch('/', init)
+      await response.text()
+      return response.status
+    }
+    const statuses = new Set([await ask({}), await ask({ method: 'POST', body: 'x' })])
+    const before = readdirSync('/proc/self/fd').length
+    for (let free = 0; free < 12; free++) {
+      const taken = []
+      try {
+        for (;;) taken.push(openSync('/dev/null'))
+      } catch {}
+      for (const each of taken.splice(0, free)) closeSync(each)
+      for (const init of [{}, { method: 'POST', body: 'x' }]) statuses.add(await ask(init))
+      for (const each of taken) closeSync(each)
+    }
+    console.log(JSON.stringify([[...statuses].sort(), readdirSync('/proc/self/fd').length - before]))
+    process.exit(0)
+  `)
+  const node = [process.execPath, '--conditions=source', '--import', 'tsx', host, made.file]
+  const { stdout, stderr } = await startProcess(t, node, { program: ['/bin/sh', '-c', 'ulimit -n 100; exec "$@"', 'sh'] }).ended
+  assert.is(stdout.trim(), '[[200,503],0]', stderr)
+}, 20)
 
 test('when the process ends, the programs that run end with it', async (t) => {
   const made = family(t, 'sleep 1000')

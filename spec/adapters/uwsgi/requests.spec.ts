@@ -29,7 +29,7 @@ test('the variables are those of nginx\'s uwsgi_params, with SCRIPT_NAME and PAT
   })
   const { url } = await front(t, address, {}, (app) => mount({ '/shop': app }))
   const client = await rawClient(t, { port: Number(new URL(url).port) })
-  client.send('POST /shop/a%2Fb/%C3%A4?x=%20 HTTP/1.1\r\nHost: x.test\r\nX-A: 1\r\nX-A: 2\r\nx_a: evil\r\nX_User: evil\r\nProxy: evil\r\nTE: trailers\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nCookie: a=1\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc')
+  client.send('POST /shop/a%2Fb/%C3%A4?x=%20 HTTP/1.1\r\nHost: x.test\r\nX-A: 1\r\nX-A: 2\r\nx_a: evil\r\nX_User: evil\r\nProxy: evil\r\nTE: trailers\r\nConnection: close, X-Hop, Host\r\nX-Hop: 1\r\nCookie: a=1\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\nabc')
   await client.ended
   const { variables, modifier1 } = await came.promise
   const port = new URL(url).port
@@ -201,6 +201,27 @@ test('all down: 502, after each was tried; as soon as one is back it is asked', 
   await once(back, 'listening')
   t.after(() => back.close())
   assert.is(await (await fetch(url)).text(), 'back')
+})
+
+test('one that breaks off, or answers nonsense, is left alone for `failTimeout` too; one that is merely slow is not', async (t) => {
+  for (const answer of ['', 'nonsense\r\n\r\n']) {
+    const bad = await answering(t, answer)
+    const good = await answering(t, `${OK}\r\ngood`)
+    const { url } = await front(t, [bad.address, good.address], { failTimeout: 60 })
+    const statuses = []
+    for (let i = 0; i < 5; i++) statuses.push((await fetch(url)).status)
+    assert.equal(statuses, [502, 200, 200, 200, 200], answer)
+    assert.is(bad.connections, 1)
+  }
+  let first = true
+  const slow = await upstream(t, ({ socket }) => {
+    if (!first) socket.end(`${OK}\r\nslow`)
+    first = false
+  })
+  const { url } = await front(t, [slow.address, (await answering(t, `${OK}\r\ngood`)).address], { failTimeout: 60, readTimeout: 0.2 })
+  const seen = []
+  for (let i = 0; i < 4; i++) seen.push(await (await fetch(url)).text())
+  assert.equal(seen, ['Gateway Timeout\n', 'good', 'slow', 'good'])
 })
 
 test('what was sent is never sent again: an upstream that closes without an answer is a 502', async (t) => {

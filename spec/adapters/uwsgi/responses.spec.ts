@@ -92,6 +92,7 @@ test('garbage is a 502 that says nothing of itself, and its reason is in the log
     [`${OK}${'X: y\r\n'.repeat(201)}\r\n`, /more than 200/],
     [`${OK}X: ${'x'.repeat(70_000)}\r\n\r\n`, /more than 65536/],
     ['\x16\x03\x01garbage\0\xff', /./],
+    ['HTTP/1.1 100 Continue\r\n\r\n'.repeat(101), /more than 100 interim/],
   ]
   for (const [bytes, reason] of rows) {
     const { url, outcomes, ended } = await front(t, (await answering(t, bytes)).address)

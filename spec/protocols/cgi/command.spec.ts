@@ -103,6 +103,12 @@ test.needing(['lighttpd'], () => {
     const body = Buffer.from(Uint8Array.from({ length: 3_000_000 }, (_, i) => i * 7))
     const echoed = await fetch(`${url}/app.cgi/echo`, { method: 'POST', body })
     assert.ok(Buffer.from(await echoed.arrayBuffer()).equals(body))
+    // In chunks it is read first, so that its length is known.
+    const parts = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < body.length; at += 100_000) yield body.subarray(at, at + 100_000)
+    }
+    const chunked = await fetch(`${url}/app.cgi/echo`, { method: 'POST', body: parts(), duplex: 'half' } as unknown as RequestInit)
+    assert.ok(Buffer.from(await chunked.arrayBuffer()).equals(body))
     assert.match(errors(), /not part of the response/)
     assert.match(errors(), /boom/)
   }, 60)

@@ -39,7 +39,7 @@ test('the variables make the scope', async () => {
   const { type, method, scheme, path, rawPath, rootPath, queryString, httpVersion, client, server, extensions, headers } = scope
   assert.equal({ type, method, scheme, path, rawPath, rootPath, queryString, httpVersion, client, server, extensions: { ...extensions } }, {
     type: 'http', method: 'PUT', scheme: 'https', path: '/app/b/ä', rawPath: '/app/b/%C3%A4', rootPath: '/app', queryString: 'a=%20', httpVersion: '1.1',
-    client: ['192.0.2.1', 5], server: ['a.example', 443], extensions: {},
+    client: ['192.0.2.1', 5], server: ['a.example', 443], extensions: { 'http.response.pathsend': {}, 'http.response.zerocopysend': {} },
   })
   assert.equal([...headers], [['host', 'a.example'], ['content-type', 'a/b'], ['x-one', '1']])
 })
@@ -55,7 +55,7 @@ test('CVE-2016-5385: HTTP_PROXY is a setting of the environment, and no field', 
 })
 
 test('variables that no server gives are a 400, a method that is not served a 501', async () => {
-  for (const [env, status] of [[{ REQUEST_METHOD: 'a b' }, 400], [{ REQUEST_METHOD: 'get' }, 501], [{ CONTENT_LENGTH: '-1' }, 400], [{ CONTENT_LENGTH: '1,1' }, 400], [{ PATH_INFO: 'x' }, 400]] as const) {
+  for (const [env, status] of [[{ REQUEST_METHOD: 'a b' }, 400], [{ REQUEST_METHOD: 'get' }, 501], [{ CONTENT_LENGTH: '-1' }, 400], [{ CONTENT_LENGTH: '1,1' }, 400], [{ HTTP_TRANSFER_ENCODING: 'chunked' }, 411], [{ PATH_INFO: 'x' }, 400]] as const) {
     const { output, error } = await run(says('x'), env)
     assert.is(error, null)
     assert.match(output, new RegExp(`^Status: ${status} `), JSON.stringify(env))

@@ -97,6 +97,7 @@ test('a request that is not served is answered', async (t) => {
     [packet(requestVariables({ method: 'get' })), '501'],
     [packet(requestVariables({ headers: [['x', 'a\nb']] })), '400'],
     [packet({ REQUEST_METHOD: 'GET' }), '400'],
+    [packet(requestVariables({ method: 'POST', headers: [['transfer-encoding', 'chunked']] })), '411'],
     [packet(requestVariables({ headers: [['x', 'x'.repeat(2000)]] })), '431'],
     [packetHeader(0, 65535), '431'],
   ]

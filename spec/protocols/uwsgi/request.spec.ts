@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { readRequest, type UwsgiRequest } from '../../../lib/protocols/uwsgi/request.ts'
+import { readRequest, type GatewayRequest } from '../../../lib/protocols/gateway-request.ts'
 import { Refusal } from '../../../lib/protocols/refusal.ts'
 import { suite } from '../../support/suite.ts'
 import type { Variables } from '../../support/uwsgi.ts'
@@ -8,12 +8,12 @@ const test = suite('uwsgi variables')
 const limits = { target: 8192, fields: 100 }
 const get = { REQUEST_METHOD: 'GET', REQUEST_URI: '/', PATH_INFO: '/' }
 
-function read(variables: Variables, modifier1: 0 | 30 = 0): UwsgiRequest | Refusal {
+function read(variables: Variables, modifier1: 0 | 30 = 0): GatewayRequest | Refusal {
   const flat = Array.isArray(variables) ? variables as readonly string[] : Object.entries(variables).flat()
   return readRequest({ modifier1, variables: flat }, ['10.0.0.1', 3031], limits)
 }
 
-function accepted(variables: Variables, modifier1: 0 | 30 = 0): UwsgiRequest {
+function accepted(variables: Variables, modifier1: 0 | 30 = 0): GatewayRequest {
   const request = read(variables, modifier1)
   if (request instanceof Refusal) throw new Error(`refused with ${request.status}: ${request.reason}`)
   return request
@@ -59,6 +59,7 @@ test('fields: host first, underscores are hyphens, repeated ones are kept, empty
   ])
   assert.equal([...head.headers], [['host', 'x.test'], ['content-type', 'text/plain'], ['content-length', '12'], ['x-one', 'a'], ['x-one', 'b'], ['x-latin', '\xe9']])
   assert.is(contentLength, 12)
+  assert.is(accepted({ ...get, CONTENT_TYPE: ' a/b\t' }).head.headers.get('content-type'), 'a/b')
   const bare = accepted({ ...get, CONTENT_TYPE: '', CONTENT_LENGTH: '' })
   assert.equal([[...bare.head.headers], bare.contentLength], [[], 0])
 })
@@ -71,6 +72,14 @@ test('client, server, scheme and version are what the front server says', () => 
   assert.is(accepted({ ...get, UWSGI_SCHEME: 'https', HTTPS: '' }).head.scheme, 'https')
   assert.is(accepted({ ...get, REQUEST_SCHEME: 'https' }).head.scheme, 'https')
   assert.equal(accepted({ ...get, SERVER_NAME: '_', SERVER_ADDR: '10.0.0.2', SERVER_PORT: '80' }).head.server, ['10.0.0.2', 80])
+  assert.equal(accepted({ ...get, SERVER_NAME: '[::1]', SERVER_PORT: '80' }).head.server, ['::1', 80])
+  // One that may be a client's word is none.
+  for (const name of ['a b', 'a\r\nb', 'a/b', 'a:1']) assert.equal(accepted({ ...get, SERVER_NAME: name, SERVER_ADDR: '::2', SERVER_PORT: '80' }).head.server, ['::2', 80], name)
+})
+
+test('of a variable that comes twice the last one counts, as for uWSGI', () => {
+  const { head } = accepted([...Object.entries(get).flat(), 'REQUEST_METHOD', 'PUT', 'PATH_INFO', '/b', 'REMOTE_ADDR', '10.0.0.3', 'REMOTE_ADDR', '10.0.0.4'])
+  assert.equal([head.method, head.rawPath, head.client], ['PUT', '/b', ['10.0.0.4', 0]])
 })
 
 test('what is refused, and with which status', () => {
@@ -92,6 +101,10 @@ test('what is refused, and with which status', () => {
     [{ ...get, CONTENT_LENGTH: '9'.repeat(20) }, 400],
     [[...Object.entries(get).flat(), 'CONTENT_LENGTH', '1', 'CONTENT_LENGTH', '2'], 400],
     [{ ...get, CONTENT_TYPE: 'a\nb' }, 400],
+    // RFC 9112 6.3: there is a body, but nobody says how long it is.
+    [{ ...get, CONTENT_LENGTH: '', HTTP_TRANSFER_ENCODING: 'chunked' }, 411],
+    [{ ...get, HTTP_TRANSFER_ENCODING: 'gzip, chunked' }, 411],
+    [{ ...get, HTTP_HOST: '\xa0x.test' }, 400],
     [{ ...get, 'HTTP_': 'x' }, 400],
     [{ ...get, 'HTTP_A B': 'x' }, 400],
     [{ ...get, HTTP_A: 'a\r\nb: c' }, 400],

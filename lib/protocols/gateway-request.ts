@@ -1,13 +1,20 @@
-import { isIP } from 'node:net'
-import { headerList, type HeaderPair } from '../../contract/headers.ts'
-import type { Address } from '../../contract/scope.ts'
-import type { HttpRequestHead } from '../../exchange/scope.ts'
-import { isAuthority } from '../host.ts'
-import { bad, Refusal } from '../refusal.ts'
-import type { Packet } from './packet.ts'
+import { isIP, isIPv6 } from 'node:net'
+import { headerList, type HeaderPair } from '../contract/headers.ts'
+import type { Address } from '../contract/scope.ts'
+import type { HttpRequestHead } from '../exchange/scope.ts'
+import { isAuthority } from './host.ts'
+import { bad, Refusal } from './refusal.ts'
+
+/** What a front server says of a request: the variables of RFC 3875 4.1, and how to read its path. */
+export interface GatewayVariables {
+  /** Names and values in turn, one character per byte. Of a name that comes twice the last one counts. */
+  readonly variables: readonly string[]
+  /** 0: PATH_INFO lies beneath SCRIPT_NAME. 30: it begins with it. */
+  readonly modifier1: 0 | 30
+}
 
 /** A request that may be served. */
-export interface UwsgiRequest {
+export interface GatewayRequest {
   /** What its scope is made of, without extensions; `rawPath` lies beneath `rootPath`. */
   readonly head: Omit<HttpRequestHead, 'extensions'>
   /** Where the front server has mounted the application, encoded; null if it does not say. */
@@ -29,14 +36,15 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const NOT_A_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 const QUERY = /^[!"$-~]*$/
 
-/** Fields that are not passed on: the front server has taken the body's coding away, and CONTENT_* are said of their own. */
-const dropped: ReadonlySet<string> = new Set(['content-length', 'content-type', 'transfer-encoding'])
+/** Fields that are not passed on: CONTENT_* are said of their own. */
+const dropped: ReadonlySet<string> = new Set(['content-length', 'content-type'])
 
 /** Makes a request of its variables, or says why it is not served. `server` is the address that the front server has connected to. */
-export function readRequest({ modifier1, variables }: Packet, server: Address | null, limits: RequestLimits): UwsgiRequest | Refusal {
+export function readRequest({ modifier1, variables }: GatewayVariables, server: Address | null, limits: RequestLimits): GatewayRequest | Refusal {
   const values = new Map<string, string>()
   const fields: HeaderPair[] = []
   let host: string | null = null
+  let coded = false
   for (let i = 0; i < variables.length; i += 2) {
     const name = variables[i] ?? ''
     const value = variables[i + 1] ?? ''
@@ -50,10 +58,12 @@ export function readRequest({ modifier1, variables }: Packet, server: Address | 
     if (NOT_A_VALUE.test(value)) return bad('a control character in a field value (RFC 9110 5.5)')
     if (field === 'host') {
       if (host !== null) return bad('a second Host (RFC 9112 3.2)')
-      host = value.trim()
+      host = trimmed(value)
       if (host !== '' && !isAuthority(host)) return bad('Host is not a host and port (RFC 9112 3.2)')
+    } else if (field === 'transfer-encoding') {
+      coded = true
     } else if (!dropped.has(field)) {
-      fields.push([field, value.replace(/^[ \t]+|[ \t]+$/g, '')])
+      fields.push([field, trimmed(value)])
     }
     if (fields.length > limits.fields) return new Refusal(431, `more than ${limits.fields} header fields`)
   }
@@ -66,6 +76,8 @@ export function readRequest({ modifier1, variables }: Packet, server: Address | 
   if (method === 'CONNECT') return new Refusal(501, 'CONNECT is not served here')
   const contentLength = get('CONTENT_LENGTH') === '' ? 0 : /^[0-9]+$/.test(get('CONTENT_LENGTH')) ? Number(get('CONTENT_LENGTH')) : NaN
   if (!Number.isSafeInteger(contentLength)) return bad('CONTENT_LENGTH is not one number (RFC 3875 4.1.2)')
+  // The body's coding is the front server's to take away, as it must say its length (RFC 3875 4.1.2, 4.2).
+  if (get('CONTENT_LENGTH') === '' && coded) return new Refusal(411, 'a body in chunks, and no CONTENT_LENGTH (RFC 3875 4.1.2)')
   if (NOT_A_VALUE.test(get('CONTENT_TYPE'))) return bad('a control character in CONTENT_TYPE')
   if (get('REQUEST_URI').length > limits.target) return new Refusal(414, `a REQUEST_URI of more than ${limits.target} bytes`)
   const place = readPath(modifier1, values, method)
@@ -73,7 +85,8 @@ export function readRequest({ modifier1, variables }: Packet, server: Address | 
 
   const headers: HeaderPair[] = []
   if (host !== null) headers.push(['host', host])
-  if (get('CONTENT_TYPE') !== '') headers.push(['content-type', get('CONTENT_TYPE')])
+  const type = trimmed(get('CONTENT_TYPE'))
+  if (type !== '') headers.push(['content-type', type])
   if (get('CONTENT_LENGTH') !== '') headers.push(['content-length', get('CONTENT_LENGTH')])
   return {
     head: {
@@ -144,12 +157,21 @@ function schemeOf(get: (name: string) => string): 'http' | 'https' {
   return /^(?:on|1)$/i.test(get('HTTPS')) ? 'https' : 'http'
 }
 
-/** `_` is how nginx calls a server that has no name. */
+/** `_` is how nginx calls a server that has no name. Some take the name from the client. */
 function serverOf(get: (name: string) => string): Address | null {
-  const name = get('SERVER_NAME')
-  const host = name === '' || name === '_' ? get('SERVER_ADDR') : name
+  const name = get('SERVER_NAME').replace(/^\[(.*)\]$/, '$1')
+  const host = name !== '_' && isHost(name) ? name : get('SERVER_ADDR')
   const port = portOf(get('SERVER_PORT'))
-  return host === '' || port === null ? null : [host.replace(/^\[(.*)\]$/, '$1'), port]
+  return host === '' || port === null ? null : [host, port]
+}
+
+function isHost(name: string): boolean {
+  return isIPv6(name) || (!name.includes(':') && isAuthority(name))
+}
+
+/** Without the white space around it (RFC 9110 5.5). */
+function trimmed(value: string): string {
+  return value.replace(/^[ \t]+|[ \t]+$/g, '')
 }
 
 function portOf(text: string): number | null {
