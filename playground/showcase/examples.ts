@@ -11,6 +11,7 @@ import express from '../express.ts'
 import git, { installed as gitInstalled } from '../git/app.ts'
 import hello from '../hello.ts'
 import hono from '../hono.ts'
+import site from '../site/async.ts'
 import sse from '../sse.ts'
 import syncCallsAsync from '../sync-calls-async/app.ts'
 import upload from '../upload.ts'
@@ -91,6 +92,13 @@ export const examples: readonly Example[] = [
     name: 'Guestbook',
     shows: 'Code from before promises: SQLite, uploads, sessions and slow passwords, all by calls that block. <code>fromWsgi</code> runs it on threads, and the clock above ticks on.',
     source: 'guestbook/app.ts',
+  },
+  {
+    path: '/site',
+    application: site,
+    name: 'Site',
+    shows: 'A garden’s log: settings, layers, views and templates, as one knows it. Sync, async and neutral parts stand in one <code>Stack</code>, which <code>toAsync</code> runs here and <code>toSync</code> on threads.',
+    source: 'site/settings.ts',
   },
   {
     path: '/express',
