@@ -1,4 +1,4 @@
-import type { Application } from '../../lib/contract/application.ts'
+import type { Application, HttpPart } from '../../lib/contract/application.ts'
 import { UnsupportedScope } from '../../lib/contract/errors.ts'
 import { CgiCall } from './call.ts'
 import { Gate } from './gate.ts'
@@ -12,6 +12,7 @@ import { processes, type StartProgram } from './process.ts'
  * Throws `LoadFailed` where there is no such program, and `InvalidOption`. A program that fails is answered for with
  * 502, 503 or 504; once its response has begun, that is broken off, and the request fails with `CgiError`.
  */
+export function fromCgi(program: string, options?: FromCgiOptions): HttpPart
 export function fromCgi(program: string, options: FromCgiOptions = {}): Application {
   const settings = cgiSettings(program, options)
   return cgiApplication(settings, processes(settings))

@@ -1,4 +1,4 @@
-import type { Application } from '../../lib/contract/application.ts'
+import type { Application, HttpPart } from '../../lib/contract/application.ts'
 import { InvalidOption, UnsupportedScope } from '../../lib/contract/errors.ts'
 import { FetchRequest } from './request.ts'
 import { sendResponse } from './response.ts'
@@ -22,6 +22,7 @@ export interface FetchApplication {
  * - Each Set-Cookie is a field of its own; `statusText` is dropped.
  * - What is no `Response`, or one that has been read, is an `InvalidResponse`; `Response.error()` is an `InvalidEvent`.
  */
+export function fromFetch(handler: FetchHandler | FetchApplication): HttpPart
 export function fromFetch(handler: FetchHandler | FetchApplication): Application {
   const handle = handlerOf(handler)
   return async (scope, receive, send) => {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Application, Receive, Send } from '../../lib/contract/application.ts'
+import type { Application, HttpPart, Receive, Send } from '../../lib/contract/application.ts'
 import { InvalidOption } from '../../lib/contract/errors.ts'
 import type { SendEvent } from '../../lib/contract/events.ts'
 import type { HttpScope, WebSocketScope } from '../../lib/contract/scope.ts'
@@ -28,6 +28,7 @@ export interface FromNodeOptions {
  * Makes an application of a `(req, res)` listener for node:http: a function, an application of Express, Koa, Fastify,
  * Connect, Polka or Hapi, or an `http.Server` that does not listen, such as one that socket.io is attached to.
  */
+export function fromNode(target: NodeTarget, options?: FromNodeOptions): HttpPart
 export function fromNode(target: NodeTarget, options: FromNodeOptions = {}): Application {
   const source = listenerSource(target) ?? (typeof target === 'function' ? sourceOf(target as NodeListener) : null)
   if (source === null) {

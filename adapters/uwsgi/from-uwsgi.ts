@@ -1,4 +1,4 @@
-import type { Application, Receive, Send } from '../../lib/contract/application.ts'
+import type { Application, HttpPart, Receive, Send } from '../../lib/contract/application.ts'
 import { disconnectSignal } from '../../lib/contract/disconnect.ts'
 import { InvalidEvent, InvalidOption, TooLarge, UnsupportedScope, UpstreamFailed } from '../../lib/contract/errors.ts'
 import type { HttpScope } from '../../lib/contract/scope.ts'
@@ -39,6 +39,7 @@ const INTERIM = 100
  * - Bodies stream both ways, no faster than the slower side takes them. When the client leaves, the server's connection
  *   is closed.
  */
+export function fromUwsgi(upstream: string | readonly string[], options?: FromUwsgiOptions): HttpPart
 export function fromUwsgi(upstream: string | readonly string[], options: FromUwsgiOptions = {}): Application {
   const settings = complete(options)
   const upstreams = new Upstreams(upstream, settings.connectTimeout, settings.failTimeout)

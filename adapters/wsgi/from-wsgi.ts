@@ -1,4 +1,4 @@
-import type { Application } from '../../lib/contract/application.ts'
+import type { Application, HttpPart } from '../../lib/contract/application.ts'
 import { InvalidOption, UnsupportedScope } from '../../lib/contract/errors.ts'
 import type { Scope } from '../../lib/contract/scope.ts'
 import type { WsgiApplication } from '../../lib/contract/wsgi.ts'
@@ -31,6 +31,7 @@ const MIB = 1024 * 1024
  * Throws `LoadFailed` where there is no such module, and `InvalidOption`. Requests fail with `WsgiError` where the
  * application breaks PEP 3333, and with what it throws.
  */
+export function fromWsgi(source: ModuleRef | WsgiApplication, options?: FromWsgiOptions): HttpPart
 export function fromWsgi(source: ModuleRef | WsgiApplication, options: FromWsgiOptions = {}): Application {
   const { pool, bodyLimit = MIB } = options
   if (!Number.isInteger(bodyLimit) || bodyLimit < 0) throw new InvalidOption('bodyLimit', 'a whole number of bytes, 0 or more', bodyLimit)

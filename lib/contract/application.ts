@@ -22,6 +22,9 @@ export type Application = (scope: Scope, receive: Receive, send: Send) => Promis
 export type HttpApplication<S = State> =
   (scope: HttpScope<S>, receive: Receive<HttpReceiveEvent>, send: Send<HttpSendEvent>) => Promise<void>
 
+/** An application that answers HTTP: by itself, or as the part `http` of another. */
+export type HttpPart = Application & HttpApplication<unknown>
+
 /** An application, or a part of one, that sees WebSockets only. */
 export type WebSocketApplication<S = State> =
   (scope: WebSocketScope<S>, receive: Receive<WebSocketReceiveEvent>, send: Send<WebSocketSendEvent>) => Promise<void>

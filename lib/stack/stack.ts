@@ -1,4 +1,4 @@
-import type { Application } from '../contract/application.ts'
+import type { Application, HttpPart } from '../contract/application.ts'
 import { ClientDisconnected, InvalidOption, InvalidStack, MiddlewareNotUsed, UnsupportedScope } from '../contract/errors.ts'
 import type { WsgiApplication } from '../contract/wsgi.ts'
 import type { ThreadPool } from '../threads/index.ts'
@@ -64,6 +64,7 @@ export class Stack {
   }
 
   /** The stack as a tsgi application, for HTTP; `application()` adds the rest. Throws `InvalidStack`. */
+  toAsync(): HttpPart
   toAsync(): Application {
     const stack = this.#load('async')
     return async (scope, receive, send) => {

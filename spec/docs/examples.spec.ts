@@ -406,6 +406,12 @@ test('stack.md: three kinds of layer, hooks, a stream that is wrapped, settings,
   assert.is(await (await shop.fetch('/upload', { method: 'POST', body: 'four' })).text(), '{"bytes":4}')
   const { stack } = await examples.load('stack/shop/app.ts') as { readonly stack: { describe(): string } }
   assert.is(/```text\n([^]*?)\n```/.exec(document('spec/stack.md').text)?.[1], stack.describe())
+  run.add('stack/whole/app.ts')
+  const whole = await printed(async () => {
+    await using client = await testClient(await examples.application('stack/whole/app.ts'))
+    assert.is((await client.fetch('/upload', { method: 'POST', body: 'four' })).status, 200)
+  })
+  assert.equal(whole, ['open', 'closed'])
   const hooks = await open(t, 'stack/hooks/app.ts')
   assert.is((await hooks.fetch('/hello/admin')).headers.get('location'), '/login')
   assert.is(await (await hooks.fetch('/hello/Ada')).text(), 'Ada at Example\n')
