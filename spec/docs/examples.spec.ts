@@ -81,6 +81,16 @@ test('README: applications of several models answer side by side', async (t) => 
   }
 })
 
+test('README: a stack answers by an async view, and by one on a thread', async (t) => {
+  const client = await open(t, 'README/site/app.ts')
+  const shown = await printed(async () => {
+    const greeting = await client.fetch('/greet')
+    assert.equal([await greeting.json(), greeting.headers.get('x-content-type-options'), greeting.headers.has('x-request-id')], [{ hello: 'world' }, 'nosniff', true])
+    assert.is(await (await client.fetch('/badge/Ada')).text(), `${scryptSync('Ada', 'salt', 8).toString('hex')}\n`)
+  })
+  assert.equal(shown, ['GET /greet 200', 'GET /badge/Ada 200'])
+})
+
 test('README: a body is read up to its limit', async (t) => {
   const client = await open(t, 'README/body/app.ts')
   const response = await client.fetch('/', { method: 'POST', body: '{"name":"Ada"}' })

@@ -121,7 +121,7 @@ test('without servers of sync applications there is no table of them', async () 
 
 test.needing(['/usr/bin/python3:asgiref'], () => {
   test('tsgi and asgiref hop in all ways that are compared', async () => {
-    const reports = await all(hops(bench(workload.contestants), SOURCE))
+    const reports = await all(hops(bench(workload.contestants, 2, 0.2), SOURCE))
     assert.equal(reports.map(({ title, rows }) => [title, rows.map(({ contestant }) => contestant)]), [
       ['one at a time', ['asgiref', 'tsgi']],
       ['16 in flight', ['asgiref', 'asgiref, pool', 'tsgi']],

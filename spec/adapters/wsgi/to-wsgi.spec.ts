@@ -49,7 +49,7 @@ test('an environ becomes a scope', async () => {
     type: 'http', httpVersion: '1.0', method: 'POST', scheme: 'https', path: '/ä/b c', rawPath: '/%C3%A4/b%20c', queryString: 'x=%FF%20y', rootPath: '/ä',
     client: ['192.0.2.1', 50000], server: ['example.org', 8080],
     headers: [['content-type', 'text/plain'], ['content-length', '0'], ['host', 'example.org:8080'], ['x-two-words', '1, 2']],
-    extensions: {}, state: {},
+    extensions: { 'http.response.zerocopysend': {}, 'http.response.pathsend': {} }, state: {},
   })
 })
 
