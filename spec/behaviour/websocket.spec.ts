@@ -915,20 +915,25 @@ for (const protocol of webSocketProtocols) {
 
   test('small messages too are held back while the application does not receive', async (t) => {
     const go = deferred()
-    const count = 150_000
     const socket = await connect(t, async (_scope, receive, send) => {
       await send(accept)
       await go.promise
       let received = 0
-      for await (const _ of messages(receive)) if (++received === count) break
+      for await (const message of messages(receive)) {
+        if (message === 'end') break
+        received++
+      }
       await send({ type: 'websocket.send', text: String(received) })
     })
+    let count = 150_000
     let sent = 0
     const sending = (async () => {
       for (; sent < count; sent++) await socket.send('0123456789012345678901234567890123456789')
+      await socket.send('end')
     })()
     await settled(() => sent)
     assert.ok(sent < count, `all ${sent} messages were taken while nobody received`)
+    count = sent + 1000
     go.resolve()
     assert.is(await socket.receive(), String(count))
     await sending

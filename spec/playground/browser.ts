@@ -1,23 +1,27 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chromium, type BrowserContext, type Page } from 'playwright-core'
-import type { TestContext } from '../support/suite.ts'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { afterAll, type TestContext } from '../support/suite.ts'
 
-/** A browser of its own, that knows nothing of earlier ones. */
-export async function openBrowser(t: TestContext, options: { readonly ignoreHTTPSErrors?: boolean } = {}): Promise<BrowserContext> {
-  const folder = mkdtempSync(join(tmpdir(), 'tsgi-chromium-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))
-  const context = await chromium.launchPersistentContext(folder, {
-    ...options,
+let launched: Promise<Browser> | null = null
+
+/** The browser of this process: to start one takes long. */
+async function shared(): Promise<Browser> {
+  const browser = await launched
+  if (browser?.isConnected() === true) return browser
+  launched = chromium.launch({
     executablePath: execFileSync('sh', ['-c', 'command -v chromium'], { encoding: 'utf8' }).trim(),
-    locale: 'en-US',
     args: [
       '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
     ],
   })
+  if (browser === null) afterAll(async () => (await launched)?.close())
+  return launched
+}
+
+/** A browser of a test's own, that knows nothing of earlier ones. */
+export async function openBrowser(t: TestContext, options: { readonly ignoreHTTPSErrors?: boolean } = {}): Promise<BrowserContext> {
+  const context = await (await shared()).newContext({ ...options, locale: 'en-US' })
   t.after(() => context.close())
   return context
 }

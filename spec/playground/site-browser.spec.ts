@@ -5,6 +5,13 @@ import { suite, type TestContext } from '../support/suite.ts'
 import { openPage, watchTroubles } from './browser.ts'
 import { landscape, modes, startSite, type Site } from './site-driver.ts'
 
+/** The width of a picture, once it is there. */
+async function widthOf(element: unknown): Promise<number> {
+  const image = element as { readonly naturalWidth: number; decode(): Promise<void> }
+  await image.decode()
+  return image.naturalWidth
+}
+
 const test = suite('playground site in a browser')
 
 /** A page, and what goes wrong in it; the browser says in the console what a policy has kept from the page. */
@@ -74,7 +81,7 @@ test.needing(['chromium'], () => {
       await page.getByLabel('What is to be seen in it').fill('Hills & a "sun"')
       await press(page, 'Upload')
       await page.getByRole('status').getByText('The picture is in the log.').waitFor()
-      assert.is(await page.getByAltText('Hills & a "sun"').evaluate((image: { readonly naturalWidth?: number }) => image.naturalWidth), 640)
+      assert.is(await page.getByAltText('Hills & a "sun"').evaluate(widthOf), 640)
 
       await page.getByRole('link', { name: 'Edit' }).click()
       await page.getByLabel('Title').fill('A view')

@@ -1,6 +1,6 @@
 /**
  * Runs every spec in a process of its own, and ends with a line that counts all tests. Those that measure memory
- * and time run two at a time; the others, which mostly wait, three.
+ * and time run two at a time; then the others three at a time, and beside them, one by one, those that mostly wait.
  */
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -63,9 +63,10 @@ async function worker(queue: string[]): Promise<void> {
 }
 
 const measured = (file: string): boolean => /(?:attacks|unread|memory|pipelining|ring|limits|death|vanishing)\.spec\.ts$/.test(file)
-for (const [count, queue] of [[2, files.filter(measured)], [3, files.filter((file) => !measured(file))]] as const) {
-  await Promise.all(Array.from({ length: count }, () => worker(queue)))
-}
+const waiting = (file: string): boolean => /(?:behaviour\/http|behaviour\/http-wire|http2\/connections|timeouts|reload|closing|keep-alive|stopping|cgi\/failures|uwsgi\/responses)\.spec\.ts$/.test(file)
+const lanes = (count: number, queue: string[]): Promise<void>[] => Array.from({ length: count }, () => worker(queue))
+await Promise.all(lanes(2, files.filter(measured)))
+await Promise.all([...lanes(3, files.filter((file) => !measured(file) && !waiting(file))), ...lanes(1, files.filter(waiting))])
 if (files.length === 0) {
   console.error('no spec matches')
   total.failed++

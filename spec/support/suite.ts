@@ -20,6 +20,12 @@ export interface TestSuite {
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 let running = 0
+const lastCleaners: (() => unknown)[] = []
+
+/** Has something that tests share cleaned up when all of them are over. */
+export function afterAll(clean: () => unknown): void {
+  lastCleaners.push(clean)
+}
 
 /** A uvu suite whose tests have a time limit, clean up after themselves, and are counted for the closing line. */
 export function suite(name: string): TestSuite {
@@ -87,6 +93,7 @@ async function withinLimit(what: string, seconds: number, body: () => Promise<un
 async function finish(): Promise<void> {
   // uvu prints the failures after this hook.
   await new Promise((resolve) => setImmediate(resolve))
+  for (const clean of lastCleaners) await clean()
   let left = openHandles()
   for (let tries = 0; left.length > 0 && tries < 40; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 50))
