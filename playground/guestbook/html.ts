@@ -7,6 +7,10 @@ export class Html {
   constructor(text: string) {
     this.text = text
   }
+
+  toString(): string {
+    return this.text
+  }
 }
 
 /** What may stand in a template; `null` and `false` are nothing. */

@@ -1,6 +1,6 @@
 /** The pages. All links begin with `site.root`, so that the site works wherever it is mounted. */
 import { LIMITS, PICTURE_LIMIT, type Troubles } from './forms.ts'
-import { html, type Content, type Html } from './html.ts'
+import { html, type Content, type Html } from '../guestbook/html.ts'
 import type { Draft, Listed, Post } from './posts.ts'
 import { seedPassword, seedUsers } from './seed.ts'
 import type { User } from './users.ts'

@@ -10,7 +10,7 @@ import {
 } from 'tsgi/stack'
 import { onThreads } from 'tsgi/threads'
 import { flash, logIn, logOut, userOf } from './account.ts'
-import { csvRow } from './csv.ts'
+import { csvRow } from '../guestbook/csv.ts'
 import { pictures } from './data.ts'
 import { draftOf, pictureEnding, troublesOf } from './forms.ts'
 import { addPost, changePost, everyPost, findPost, listPosts, type Post } from './posts.ts'

@@ -49,6 +49,7 @@ test.needing(['chromium'], () => {
         await page.getByText(`Page ${number} of 3`).waitFor()
       }
       await page.getByRole('link', { name: 'The shed has a roof again' }).click()
+      await page.getByRole('heading', { level: 1, name: 'The shed has a roof again' }).waitFor()
       assert.match(await page.locator('.body').innerText(), 'forty screws, one thumb.\n\nThe tools')
       assert.equal(await page.context().cookies(), [])
 
