@@ -55,16 +55,16 @@ test('each request is a line of the access log: client, method, path with query,
     await serving.output(new RegExp(start + rest + '$', 'm'))
   }
   await (await fetch(`${serving.url}/a/b?c=d&e`, { method: 'POST', body: 'x' })).text()
-  await expectLine(String.raw`"POST /a/b\?c=d&e HTTP/1\.1" 201 \d+\.\d ms 12 bytes`)
+  await expectLine(String.raw`"POST /a/b\?c=d&e HTTP/1\.1" 201 \d+(?:\.\d)? ms 12 bytes`)
   await fetch(`${serving.url}/head`, { method: 'HEAD' })
-  await expectLine(String.raw`"HEAD /head HTTP/1\.1" 201 \d+\.\d ms 0 bytes`)
+  await expectLine(String.raw`"HEAD /head HTTP/1\.1" 201 \d+(?:\.\d)? ms 0 bytes`)
   await (await fetch(`${serving.url}/fail`)).text()
-  await expectLine(String.raw`"GET /fail HTTP/1\.1" 500 \d+\.\d ms \d+ bytes`)
+  await expectLine(String.raw`"GET /fail HTTP/1\.1" 500 \d+(?:\.\d)? ms \d+ bytes`)
 
   const quoted = await rawClient(t, serving)
   quoted.send('GET /a"%200"?b"%0a HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
   await quoted.ended
-  await expectLine(String.raw`"GET /a%22%200%22\?b%22%0a HTTP/1\.1" 201 \d+\.\d ms 12 bytes`)
+  await expectLine(String.raw`"GET /a%22%200%22\?b%22%0a HTTP/1\.1" 201 \d+(?:\.\d)? ms 12 bytes`)
 
   const refused = await rawClient(t, serving)
   refused.send('GET /bad"\u001b[31m HTTP/1.1\r\nhost: x\r\n\r\n')
