@@ -87,7 +87,7 @@ export class Http2Connection extends Timed {
     socket.push('')
     const session = performServerHandshake(socket, sessionOptions(settings))
     this.#session = session
-    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#begin(stream, flags, raw, this.#offered(stream)))
+    session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#begin(stream, flags, raw, this.#offered()))
     session.on('remoteSettings', () => (this.#takesPushes = null))
     // `close` follows.
     session.on('error', () => {})
@@ -187,8 +187,8 @@ export class Http2Connection extends Timed {
   }
 
   /** What is offered to a request of the client. */
-  #offered(stream: ServerHttp2Stream): Extensions {
-    this.#takesPushes ??= stream.pushAllowed
+  #offered(): Extensions {
+    this.#takesPushes ??= this.#session.remoteSettings.enablePush !== false
     return this.#takesPushes ? this.#extensionsWithPush : this.#extensions
   }
 
