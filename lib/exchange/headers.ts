@@ -46,19 +46,19 @@ function describeName(name: string): FieldName {
   return { name, once: index < 0 ? 0 : 1 << index, role, notInTrailers: forbiddenInTrailers.has(name) }
 }
 
-function fieldName(eventType: string, key: () => string, name: unknown): FieldName {
+function fieldName(eventType: string, index: number, name: unknown): FieldName {
   const found = known.get(name as string)
   if (found !== undefined) return found
-  if (typeof name !== 'string' || !TOKEN.test(name)) throw new InvalidEvent(eventType, `${key()} name`, 'a token (RFC 9110 5.6.2)', name)
+  if (typeof name !== 'string' || !TOKEN.test(name)) throw new InvalidEvent(eventType, `headers[${index}] name`, 'a token (RFC 9110 5.6.2)', name)
   const lower = name.toLowerCase()
   const field = known.get(lower) ?? describeName(lower)
   if (known.size < KNOWN_LIMIT) known.set(name, field)
   return field
 }
 
-function fieldValue(eventType: string, key: () => string, value: unknown): string {
+function fieldValue(eventType: string, list: 'headers' | 'links', index: number, value: unknown): string {
   if (typeof value !== 'string' || NOT_A_VALUE.test(value)) {
-    throw new InvalidEvent(eventType, `${key()} value`, 'a string of one-byte characters without control characters (RFC 9110 5.5)', value)
+    throw new InvalidEvent(eventType, `${list}[${index}] value`, 'a string of one-byte characters without control characters (RFC 9110 5.5)', value)
   }
   // RFC 9110 5.5: white space around a value is not part of it.
   const first = value.charCodeAt(0)
@@ -85,19 +85,18 @@ export function checkHeaders(eventType: string, input: HeadersInput | null | und
   let eventStream = false
   let seen = 0
   let index = -1
-  const key = (): string => `headers[${index}]`
   for (const pair of pairsOf(eventType, input)) {
     index++
-    if (pair === null || typeof pair !== 'object') throw new InvalidEvent(eventType, key(), 'a pair of name and value', pair)
-    const field = fieldName(eventType, key, pair[0])
-    const value = fieldValue(eventType, key, pair[1])
+    if (pair === null || typeof pair !== 'object') throw new InvalidEvent(eventType, `headers[${index}]`, 'a pair of name and value', pair)
+    const field = fieldName(eventType, index, pair[0])
+    const value = fieldValue(eventType, 'headers', index, pair[1])
     if (field.once !== 0) {
-      if ((seen & field.once) !== 0) throw new InvalidEvent(eventType, key(), `the only ${field.name}`, 'a second one')
+      if ((seen & field.once) !== 0) throw new InvalidEvent(eventType, `headers[${index}]`, `the only ${field.name}`, 'a second one')
       seen |= field.once
     }
     switch (field.role) {
       case 'content-length':
-        contentLength = parseContentLength(eventType, key, value)
+        contentLength = parseContentLength(eventType, index, value)
         continue
       case 'connection':
         // Whether a connection persists is the server's business; an application may only ask to end it.
@@ -135,13 +134,12 @@ export function withDefaults(headers: string[], defaults: readonly string[]): st
 export function checkTrailers(eventType: string, input: HeadersInput | null | undefined): string[] {
   const flat: string[] = []
   let index = -1
-  const key = (): string => `headers[${index}]`
   for (const pair of pairsOf(eventType, input)) {
     index++
-    if (pair === null || typeof pair !== 'object') throw new InvalidEvent(eventType, key(), 'a pair of name and value', pair)
-    const field = fieldName(eventType, key, pair[0])
-    if (field.notInTrailers) throw new InvalidEvent(eventType, `${key()} name`, 'a field that may stand in trailers (RFC 9110 6.5.1)', field.name)
-    flat.push(field.name, fieldValue(eventType, key, pair[1]))
+    if (pair === null || typeof pair !== 'object') throw new InvalidEvent(eventType, `headers[${index}]`, 'a pair of name and value', pair)
+    const field = fieldName(eventType, index, pair[0])
+    if (field.notInTrailers) throw new InvalidEvent(eventType, `headers[${index}] name`, 'a field that may stand in trailers (RFC 9110 6.5.1)', field.name)
+    flat.push(field.name, fieldValue(eventType, 'headers', index, pair[1]))
   }
   return flat
 }
@@ -151,8 +149,7 @@ export function checkLinks(eventType: string, links: unknown): string[] {
   if (typeof links === 'string' || !isIterable(links)) throw new InvalidEvent(eventType, 'links', 'an iterable of strings', links)
   const flat: string[] = []
   for (const link of links) {
-    const index = flat.length / 2
-    flat.push('link', fieldValue(eventType, () => `links[${index}]`, link))
+    flat.push('link', fieldValue(eventType, 'links', flat.length / 2, link))
   }
   return flat
 }
@@ -167,8 +164,8 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   return typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === 'function'
 }
 
-function parseContentLength(eventType: string, key: () => string, value: string): number {
+function parseContentLength(eventType: string, index: number, value: string): number {
   const length = /^[0-9]+$/.test(value) ? Number(value) : NaN
-  if (!Number.isSafeInteger(length)) throw new InvalidEvent(eventType, `${key()} value`, 'a whole number of bytes (RFC 9110 8.6)', value)
+  if (!Number.isSafeInteger(length)) throw new InvalidEvent(eventType, `headers[${index}] value`, 'a whole number of bytes (RFC 9110 8.6)', value)
   return length
 }
