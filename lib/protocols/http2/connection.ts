@@ -59,7 +59,7 @@ export class Http2Connection extends Timed {
   /** Whether the client takes pushes; null where it has to be looked up. */
   #takesPushes: boolean | null = null
   readonly #webSocketExtensions: Extensions
-  readonly #streams = new Set<Http2Stream>()
+  readonly #streams: Http2Stream[] = []
   #closed = false
   /** Ends the wait for the answer to the ping. */
   #lastCall: NodeJS.Timeout | undefined
@@ -101,7 +101,7 @@ export class Http2Connection extends Timed {
   stop(): void {
     if (this.stopping || this.#closed) return
     this.stopping = true
-    for (const stream of this.#streams) stream.stop()
+    for (const stream of [...this.#streams]) stream.stop()
     const session = this.#session
     // Ended by itself, and waiting for the client's FIN.
     if (session.closed || session.destroyed) return this.#close()
@@ -117,18 +117,18 @@ export class Http2Connection extends Timed {
     clearTimeout(this.#lastCall)
     if (!this.#session.destroyed && !this.#session.closed) this.#session.close()
     // The session waits for the client's FIN, without a limit of its own.
-    if (this.#streams.size === 0 && !this.#closed) this.#settings.wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
+    if (this.#streams.length === 0 && !this.#closed) this.#settings.wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
   }
 
   /** Ends the connection now, whatever is under way. */
   destroy(): void {
-    for (const stream of this.#streams) stream.destroy()
+    for (const stream of [...this.#streams]) stream.destroy()
     this.#session.destroy()
     this.socket.destroy()
   }
 
   override expired(): void {
-    if (this.#streams.size > 0) this.#look()
+    if (this.#streams.length > 0) this.#look()
     else if (this.#session.closed) this.destroy()
     else this.#close()
   }
@@ -153,7 +153,7 @@ export class Http2Connection extends Timed {
       this.#probing = session.ping(ignore)
     }
     if (!this.#probing) {
-      for (const stream of this.#streams) stream.look(lookEvery)
+      for (const stream of [...this.#streams]) stream.look(lookEvery)
       this.#stalled = waiting > 0 && taken === this.#bytesTaken ? this.#stalled + lookEvery : 0
       if (send > 0 && this.#stalled >= send) return this.destroy()
     }
@@ -164,8 +164,13 @@ export class Http2Connection extends Timed {
 
   /** A stream is gone. */
   streamClosed(stream: Http2Stream): void {
-    this.#streams.delete(stream)
-    if (this.#streams.size > 0 || this.#closed) return
+    const streams = this.#streams
+    const last = streams.pop()
+    if (last !== undefined && last !== stream) {
+      last.place = stream.place
+      streams[last.place] = last
+    }
+    if (streams.length > 0 || this.#closed) return
     if (this.stopping || this.#session.closed) this.#close()
     else this.#settings.wheel.set(this, this.#settings.idleTimeout)
   }
@@ -244,8 +249,8 @@ export class Http2Connection extends Timed {
   }
 
   #opened(stream: Http2Stream): void {
-    this.#streams.add(stream)
-    if (this.#streams.size > 1) return
+    stream.place = this.#streams.push(stream) - 1
+    if (this.#streams.length > 1) return
     this.#probing = false
     this.#settings.wheel.set(this, this.#lookEvery)
   }
@@ -255,7 +260,7 @@ export class Http2Connection extends Timed {
     const { idleTimeout, wheel } = this.#settings
     stream.on('error', ignore)
     stream.on('close', () => {
-      if (!this.#closed) wheel.set(this, this.#streams.size === 0 ? idleTimeout : this.#lookEvery)
+      if (!this.#closed) wheel.set(this, this.#streams.length === 0 ? idleTimeout : this.#lookEvery)
     })
     this.refuse(stream, refusal)
   }
@@ -266,7 +271,7 @@ export class Http2Connection extends Timed {
     clearTimeout(this.#lastCall)
     this.#settings.wheel.remove(this)
     // A stream that its client reset after its end has no `close` of its own.
-    for (const stream of this.#streams) stream.closed()
+    for (const stream of [...this.#streams]) stream.closed()
     this.#settings.owner.closed(this)
   }
 }

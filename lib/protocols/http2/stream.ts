@@ -1,5 +1,5 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream, type ServerStreamResponseOptions } from 'node:http2'
-import { addAbortSignal } from 'node:stream'
+import { addAbortSignal, Duplex } from 'node:stream'
 import type { HeaderList } from '../../contract/headers.ts'
 import { forbiddenInTrailers } from '../../exchange/headers.ts'
 import { HttpExchange } from '../../exchange/http.ts'
@@ -24,7 +24,7 @@ const SLICE = 65536
 const streamKey: unique symbol = Symbol('tsgi.stream')
 
 interface KeyedStream extends ServerHttp2Stream {
-  [streamKey]?: Http2Stream
+  [streamKey]: Http2Stream | null
 }
 
 /** The types do not have `sendDate`. */
@@ -37,6 +37,8 @@ const trailing: RespondOptions = { ...dateless, waitForTrailers: true }
 
 /** One request and its response: the transport of its exchange over a stream of node:http2. */
 export class Http2Stream extends Timed implements HttpTransport {
+  /** Its place among the streams of its connection; the connection's own. */
+  place = 0
   readonly #stream: ServerHttp2Stream
   readonly #connection: Http2Connection
   readonly #settings: Http2Settings
@@ -69,17 +71,27 @@ export class Http2Stream extends Timed implements HttpTransport {
     this.#connection = connection
     this.#settings = settings
     ;(stream as KeyedStream)[streamKey] = this
+    stream.destroy = destroyOnceWritten
     stream.on('error', onError)
-    stream.on('aborted', onAborted)
     stream.on('close', onClose)
+  }
+
+  /** Whether the response was given whole. */
+  get ended(): boolean {
+    return this.#ended
   }
 
   /** Binds the stream to its exchange, which is about to run. */
   begin(exchange: HttpExchange, body: boolean): void {
     this.#exchange = exchange
     this.#bodyPending = body
-    if (!body) return
     const stream = this.#stream
+    if (!body) {
+      // Else node:http2 has the end of nothing read first, at the price of some turns of the loop.
+      stream.readable = false
+      return
+    }
+    stream.on('aborted', onAborted)
     stream.on('data', onData)
     stream.on('trailers', onTrailers)
     stream.on('end', onEnd)
@@ -90,6 +102,7 @@ export class Http2Stream extends Timed implements HttpTransport {
   beginWebSocket(exchange: WebSocketExchange): void {
     this.#exchange = exchange
     this.#bodyPending = true
+    this.#stream.on('aborted', onAborted)
   }
 
   /** The WebSocket is accepted: the stream is its session's from now on. Fields are names and values in turn. */
@@ -167,6 +180,7 @@ export class Http2Stream extends Timed implements HttpTransport {
   }
 
   closed(): void {
+    ;(this.#stream as KeyedStream)[streamKey] = null
     this.#settings.wheel.remove(this)
     this.#session?.ended()
     this.#exchange?.gone()
@@ -369,6 +383,18 @@ function sendTrailers(stream: ServerHttp2Stream, flat: readonly string[]): void 
 function joinedAfter(error: unknown, fields: OutgoingHttpHeaders): OutgoingHttpHeaders {
   if ((error as NodeJS.ErrnoException).code !== 'ERR_HTTP2_HEADER_SINGLE_VALUE') throw error
   return joinedFields(fields)
+}
+
+const destroy = Duplex.prototype.destroy
+
+/**
+ * `destroy` of a stream. node:http2 calls it as soon as END_STREAM is on its way, and a write that is not over then costs
+ * it an error that nobody sees, more than the rest of the request. It asks again once the write is over.
+ */
+function destroyOnceWritten(this: KeyedStream, error?: Error): KeyedStream {
+  const written = this.writableFinished || this[streamKey]?.ended !== true
+  if (written || (error ?? null) !== null || this.rstCode !== constants.NGHTTP2_NO_ERROR || this.session?.destroyed !== false) destroy.call(this, error)
+  return this
 }
 
 /** `close` follows. */
