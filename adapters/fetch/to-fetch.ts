@@ -64,6 +64,7 @@ export function toFetch(app: Application, options: ToFetchOptions = {}): FetchFu
 }
 
 const logger: ExchangeObserver = {
+  untimed: true,
   finished: ({ error }) => {
     if (error !== undefined) console.error(error)
   },

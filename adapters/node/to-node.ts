@@ -47,6 +47,7 @@ export function toNode(app: Application, options: ToNodeOptions = {}): NodeMount
   const lifespan = new LifespanExchange({ mode: 'auto', startup: 60, shutdown: 60, unsupported: () => {}, failed: onError })
   const exchangeSettings: ExchangeSettings = {
     observer: {
+      untimed: true,
       finished: ({ error }) => {
         if (error !== undefined) onError(error)
       },

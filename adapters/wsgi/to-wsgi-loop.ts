@@ -37,6 +37,7 @@ const started = new Map<string, Promise<Started>>()
 
 /** Errors that came too late to be told to a host. */
 const observer: ExchangeObserver = {
+  untimed: true,
   finished: (exchange) => {
     if (exchange.error !== undefined && !WsgiTransport.hasTold(exchange)) console.error(failureText(exchange.scope, exchange.error))
   },

@@ -13,7 +13,7 @@ import { checkOffered } from './extensions.ts'
 import { FilePart } from './file-part.ts'
 import { checkHeaders, checkLinks, checkTrailers, withDefaults, type CheckedHeaders } from './headers.ts'
 import { httpExpected, httpOrder, type HttpEventType, type HttpState, type OrderRule } from './http-order.ts'
-import type { ExchangeOutcome } from './observer.ts'
+import { startTime, type ExchangeOutcome } from './observer.ts'
 import { checkPush } from './push.ts'
 import type { HttpScopeObject } from './scope.ts'
 import { asyncResourceOptions, type ExchangeSettings } from './settings.ts'
@@ -92,7 +92,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
     this.#expectContinue = traits.expectContinue
     this.#acceptsTrailers = traits.trailers
     this.#bodyless = scope.method === 'HEAD'
-    this.#startedAt = settings.observer === null ? 0 : performance.now()
+    this.#startedAt = startTime(settings.observer)
     // Bound, not arrow functions: the latter cost more where a compiler keeps their names.
     this.receive = this.#receive.bind(this)
     this.send = this.#send.bind(this)
@@ -104,7 +104,7 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   }
 
   get duration(): number {
-    return ((this.#endedAt || performance.now()) - this.#startedAt) / 1000
+    return this.#startedAt === 0 ? 0 : ((this.#endedAt || performance.now()) - this.#startedAt) / 1000
   }
 
   get disconnected(): boolean {

@@ -8,10 +8,15 @@ export interface ObservedExchange {
   readonly status: number
   /** Bytes of the response's body, or of a WebSocket's messages, without framing. */
   readonly bytesSent: number
-  /** Seconds from the request's head to the last byte of the response or the end of the WebSocket (or until now). */
+  /** Seconds from the request's head to the last byte of the response or the end of the WebSocket (or until now); 0 if the observer is `untimed`. */
   readonly duration: number
   /** The close code of an accepted WebSocket, as its application is told; null before there is one, and for HTTP. */
   readonly closeCode: number | null
+}
+
+/** When an exchange begins, for an observer that wants to know: milliseconds by `performance.now`, else 0. */
+export function startTime(observer: ExchangeObserver | null): number {
+  return observer === null || observer.untimed === true ? 0 : performance.now()
 }
 
 /** How an exchange ended. */
@@ -27,6 +32,8 @@ export interface ExchangeOutcome extends ObservedExchange {
  * names its exchange. A method that throws fails its exchange; `finished` that does ends up as an unhandled rejection.
  */
 export interface ExchangeObserver {
+  /** Whether `duration` is of no use to it: the clock is not read then, which is dear for a small exchange. Default: false. */
+  readonly untimed?: boolean
   /** The application is about to be called. */
   started?(exchange: ObservedExchange): void
   /** The application was given an event. */

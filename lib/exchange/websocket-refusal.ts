@@ -21,7 +21,7 @@ export class WebSocketRefusal {
 
   constructor(transport: HttpTransport, settings: ExchangeSettings, scope: WebSocketScopeObject) {
     const { subprotocols: _, ...request } = scope
-    const observer = { finished: () => this.#finished.resolve() }
+    const observer = { untimed: true, finished: () => this.#finished.resolve() }
     this.#exchange = new HttpExchange(transport, { ...settings, observer }, { ...request, type: 'http', method: 'GET' }, {
       body: false,
       expectContinue: false,

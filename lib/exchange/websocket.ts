@@ -9,7 +9,7 @@ import type {
 import { ABNORMAL, CLOSE_REASON_LIMIT, isCloseCode, NO_CODE } from './close-code.ts'
 import { checkHeaders, withDefaults } from './headers.ts'
 import type { OrderRule } from './http-order.ts'
-import type { ExchangeOutcome } from './observer.ts'
+import { startTime, type ExchangeOutcome } from './observer.ts'
 import type { WebSocketScopeObject } from './scope.ts'
 import { asyncResourceOptions, type ExchangeSettings } from './settings.ts'
 import { deferred, isClientDisconnected, rejected, SENT, type Deferred } from './settle.ts'
@@ -64,7 +64,7 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
     this.scope = scope
     this.#transport = transport
     this.#settings = settings
-    this.#startedAt = settings.observer === null ? 0 : performance.now()
+    this.#startedAt = startTime(settings.observer)
     this.receive = this.#receive.bind(this)
     this.send = this.#send.bind(this)
     scope[exchangeKey] = this
@@ -79,7 +79,7 @@ export class WebSocketExchange extends AsyncResource implements DisconnectSource
   }
 
   get duration(): number {
-    return ((this.#endedAt || performance.now()) - this.#startedAt) / 1000
+    return this.#startedAt === 0 ? 0 : ((this.#endedAt || performance.now()) - this.#startedAt) / 1000
   }
 
   get disconnected(): boolean {

@@ -10,6 +10,7 @@ export class ServerObserver implements ExchangeObserver {
   /** Called when the last of them has. */
   idle: (() => void) | null = null
 
+  readonly untimed: boolean
   readonly received?: (exchange: ObservedExchange, event: ReceiveEvent) => void
   readonly sent?: (exchange: ObservedExchange, event: SendEvent) => void
   readonly #log: Log
@@ -20,6 +21,7 @@ export class ServerObserver implements ExchangeObserver {
     this.#log = log
     this.#accessLog = accessLog && log.has('info')
     this.#user = user
+    this.untimed = !this.#accessLog && (user === undefined || user.untimed === true)
     if (user?.received !== undefined) this.received = (exchange, event) => user.received?.(exchange, event)
     if (user?.sent !== undefined) this.sent = (exchange, event) => user.sent?.(exchange, event)
   }

@@ -68,6 +68,7 @@ export class TestClient implements AsyncDisposable {
       debug: true,
       messageQueue: 32,
       observer: {
+        untimed: user === undefined || user.untimed === true,
         started: (exchange) => user?.started?.(exchange),
         received: (exchange, event) => user?.received?.(exchange, event),
         sent: (exchange, event) => {

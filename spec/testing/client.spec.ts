@@ -153,7 +153,15 @@ test('an observer hears of start, events and end', async (t) => {
   const { status, bytesSent, duration } = await finished.promise
   assert.equal(heard, ['started /x', 'http.request', 'http.response.start', 'http.response.body'])
   assert.equal([status, bytesSent], [200, 2])
-  assert.ok(duration >= 0 && duration < 5)
+  assert.ok(duration > 0 && duration < 5)
+})
+
+test('an observer that is untimed has durations of 0', async (t) => {
+  const finished = deferred<ExchangeOutcome>()
+  const client = await clientFor(t, ok, { observer: { untimed: true, finished: (outcome) => finished.resolve(outcome) } })
+  await (await client.fetch('/x')).text()
+  const { status, duration } = await finished.promise
+  assert.equal([status, duration], [200, 0])
 })
 
 test('paths are taken as they are, however odd', async (t) => {

@@ -70,7 +70,7 @@ async function respond(
   const scope = httpScope({ ...head, extensions: fileExtensions }, rootPath ?? '', state)
   const exchange = new HttpExchange(
     transport,
-    { observer: { finished }, defaultHeaders: [], debug: false, messageQueue: 1 },
+    { observer: { untimed: true, finished }, defaultHeaders: [], debug: false, messageQueue: 1 },
     scope,
     { body: contentLength > 0, expectContinue: false, trailers: false },
   )
