@@ -25,6 +25,14 @@ export interface CpuRounds {
   load(contestant: RunningContestant, seconds: number): Promise<number>
 }
 
+/** A contestant's process and what it has taken so far: CPU microseconds, milliseconds, units. */
+interface Running {
+  readonly server: RunningContestant
+  cpu: number
+  time: number
+  units: number
+}
+
 interface Measurement {
   readonly contestant: string
   /** CPU microseconds per unit. */
@@ -34,38 +42,47 @@ interface Measurement {
   readonly units: number
 }
 
-/** Measures the CPU time that servers take for a unit: all are started and warmed up, then measured in turn, by rounds. */
+/**
+ * Measures the CPU time that servers take for a unit. Each round has processes of its own, since one may be luckier than
+ * the next; they are warmed up, then measured in turn for a second each, to and fro, so that all meet the same neighbours.
+ */
 export async function cpuRounds(bench: Bench, plan: CpuRounds): Promise<Report> {
-  const running: RunningContestant[] = []
+  const rounds: Measurement[][] = []
+  for (let round = 1; round <= bench.options.rounds; round++) rounds.push(await measureRound(bench, plan, round))
+  return reportOf(bench, plan, rounds)
+}
+
+async function measureRound(bench: Bench, plan: CpuRounds, round: number): Promise<Measurement[]> {
+  const { rounds, seconds } = bench.options
+  const progress = (name: string): void => bench.progress(`${plan.title}: round ${round} of ${rounds}, ${name}`)
+  const running: Running[] = []
   try {
     for (const contestant of bench.contestants) {
-      bench.progress(`${plan.title}: starting ${contestant.name}`)
+      progress(`starting ${contestant.name}`)
       const server = await RunningContestant.start(contestant, { processor: bench.processors.server, args: plan.args, nodeOptions: contestant.command === undefined ? plan.nodeOptions ?? [] : [] })
-      running.push(server)
+      running.push({ server, cpu: 0, time: 0, units: 0 })
       await plan.check(server)
       await plan.load(server, WARM_UP)
     }
-    const rounds: Measurement[][] = []
-    for (let round = 1; round <= bench.options.rounds; round++) {
-      const measurements: Measurement[] = []
-      for (const server of running) {
-        bench.progress(`${plan.title}: round ${round} of ${bench.options.rounds}, ${server.name}`)
-        measurements.push(await measure(server, plan, bench.options.seconds))
+    for (let left = seconds; left > 0; left--) {
+      for (const each of running) {
+        progress(each.server.name)
+        await measure(each, plan, Math.min(1, left))
       }
-      rounds.push(measurements)
+      running.reverse()
     }
-    return reportOf(bench, plan, rounds)
+    return running.map(({ server, cpu, time, units }) => ({ contestant: server.name, cpu: cpu / units, busy: cpu / 1000 / time, units }))
   } finally {
-    await Promise.all(running.map((server) => server.stop()))
+    await Promise.all(running.map(({ server }) => server.stop()))
   }
 }
 
-async function measure(server: RunningContestant, plan: CpuRounds, seconds: number): Promise<Measurement> {
+async function measure(each: Running, plan: CpuRounds, seconds: number): Promise<void> {
   const startedAt = performance.now()
-  const before = server.cpu
-  const units = await plan.load(server, seconds)
-  const taken = server.cpu - before
-  return { contestant: server.name, cpu: taken / units, busy: taken / 1000 / (performance.now() - startedAt), units }
+  const before = each.server.cpu
+  each.units += await plan.load(each.server, seconds)
+  each.cpu += each.server.cpu - before
+  each.time += performance.now() - startedAt
 }
 
 function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]): Report {
