@@ -12,7 +12,7 @@ import { readHandshake } from '../websocket/handshake.ts'
 import { WebSocketSession } from '../websocket/session.ts'
 import { readRequest, type Http2RequestHead } from './request.ts'
 import type { Http2Settings } from './settings.ts'
-import { Http2Stream } from './stream.ts'
+import { closeOnceSent, Http2Stream } from './stream.ts'
 import { Http2WebSocketLine } from './websocket-line.ts'
 
 /** Streams that a client may reset at once before `maxResets` counts. */
@@ -183,7 +183,7 @@ export class Http2Connection extends Timed {
     const body = `${status} ${STATUS_CODES[status] ?? ''}: ${reason}\n`
     stream.respond({ ':status': status, 'content-type': 'text/plain; charset=utf-8', 'content-length': body.length })
     stream.end(body)
-    stream.close(constants.NGHTTP2_NO_ERROR)
+    closeOnceSent(stream)
   }
 
   /** Begins a request that was promised to the client. `raw` has names and values in turn. */

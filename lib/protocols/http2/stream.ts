@@ -365,8 +365,13 @@ export class Http2Stream extends Timed implements HttpTransport {
 
   /** Nobody wants the rest of the request's body: the client is told to stop (RFC 9113 8.1). */
   #dropBody(): void {
-    if (this.#bodyPending) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    if (this.#bodyPending) closeOnceSent(this.#stream)
   }
+}
+
+/** Resets a stream with NO_ERROR after its response: Node 22 and 26 forget a head that is not sent yet. */
+export function closeOnceSent(stream: ServerHttp2Stream): void {
+  setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR))
 }
 
 function sendTrailers(stream: ServerHttp2Stream, flat: readonly string[]): void {
