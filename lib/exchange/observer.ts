@@ -14,11 +14,6 @@ export interface ObservedExchange {
   readonly closeCode: number | null
 }
 
-/** When an exchange begins, for an observer that wants to know: milliseconds by `performance.now`, else 0. */
-export function startTime(observer: ExchangeObserver | null): number {
-  return observer === null || observer.untimed === true ? 0 : performance.now()
-}
-
 /** How an exchange ended. */
 export interface ExchangeOutcome extends ObservedExchange {
   /** What the application threw, or failed to do; undefined on a good end, and when the client merely left. */
@@ -42,4 +37,9 @@ export interface ExchangeObserver {
   sent?(exchange: ObservedExchange, event: SendEvent): void
   /** The application has returned or thrown, and the response is complete or broken off. */
   finished?(exchange: ExchangeOutcome): void
+}
+
+/** When an exchange begins, for an observer that wants to know: milliseconds by `performance.now`, else 0. */
+export function startTime(observer: ExchangeObserver | null): number {
+  return observer === null || observer.untimed === true ? 0 : performance.now()
 }

@@ -4,7 +4,7 @@ import { versionOf } from './versions.ts'
 import type { Bench, Contestant } from './workload.ts'
 
 /** Seconds of load before anything counts, so that all code is compiled. */
-const WARM_UP = 1
+const WARM_UP = 2
 
 /** One table of CPU figures. */
 export interface CpuRounds {

@@ -116,8 +116,8 @@ test('a response that is complete before its upload: END_STREAM, then RST_STREAM
   }), quiet)
   const client = await http2Raw(t, port)
   let id = 1
-  for (const size of [0, 10, 20000, 300000]) {
-    client.write(request(id, { ':method': 'POST', ':path': size === 0 ? '/empty' : `/?${size}` }, 0), frame(DATA, 0, id, 'some'))
+  for (const [size, part] of [[0, ''], [0, 'some'], [10, ''], [10, 'some'], [20000, 'some'], [300000, 'some']] as const) {
+    client.write(request(id, { ':method': 'POST', ':path': size === 0 ? '/empty' : `/?${size}` }, 0), ...part === '' ? [] : [frame(DATA, 0, id, part)])
     await client.until(() => client.answer(id).reset !== null)
     const { status, body, ended, reset } = client.answer(id)
     assert.equal([status, body.length, ended, reset], [200, size, true, NO_ERROR])
