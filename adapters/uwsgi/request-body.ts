@@ -1,14 +1,12 @@
-import { randomUUID } from 'node:crypto'
-import { open, rm, type FileHandle } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Receive } from '../../lib/contract/application.ts'
 import { hasBody } from '../../lib/contract/disconnect.ts'
-import { ClientDisconnected, TooLarge } from '../../lib/contract/errors.ts'
+import { ClientDisconnected } from '../../lib/contract/errors.ts'
 import type { HttpScope } from '../../lib/contract/scope.ts'
+import { spooledBody, type SpooledBody } from '../spooled-body.ts'
 
-/** Bytes of a body of unknown length that are kept in memory; what is longer goes to a file. */
-const MEMORY = 65536
+/** Bytes that are read from a file at once. */
+const BLOCK = 65536
 
 /** A request's body whose length is known. */
 export interface RequestBody {
@@ -25,24 +23,14 @@ const nothing: RequestBody = { length: null, parts: (async function* () {})(), c
 export async function requestBody(scope: HttpScope, receive: Receive, limit: number): Promise<RequestBody> {
   const length = scope.headers.get('content-length')
   if (length !== undefined && /^[0-9]+$/.test(length) && !scope.headers.has('transfer-encoding')) {
-    return { length: Number(length), parts: parts(receive, Number(length)), close: async () => {} }
+    return { length: Number(length), parts: receivedParts(receive, Number(length)), close: async () => {} }
   }
   if (hasBody(scope) === false) return nothing
-  const spool = new Spool(limit)
-  try {
-    for (;;) {
-      const event = await receive()
-      if (event.type !== 'http.request') throw new ClientDisconnected('the client disconnected before its body was complete')
-      await spool.add(event.body)
-      if (!event.moreBody) return spool.size === 0 ? nothing : spool
-    }
-  } catch (error) {
-    await spool.close()
-    throw error
-  }
+  const body = await spooledBody(receive, limit, tmpdir())
+  return body.length === 0 ? nothing : { length: body.length, parts: partsOf(body), close: async () => body.file?.close() }
 }
 
-async function* parts(receive: Receive, length: number): AsyncGenerator<Uint8Array, void, void> {
+async function* receivedParts(receive: Receive, length: number): AsyncGenerator<Uint8Array, void, void> {
   let left = length
   for (;;) {
     const event = await receive()
@@ -55,64 +43,12 @@ async function* parts(receive: Receive, length: number): AsyncGenerator<Uint8Arr
   }
 }
 
-/** A body that is kept: in memory while it is small, then in a file that has no name. */
-class Spool implements RequestBody {
-  size = 0
-  readonly #limit: number
-  #kept: Uint8Array[] = []
-  #keptSize = 0
-  #file: FileHandle | null = null
-  #path = ''
-
-  constructor(limit: number) {
-    this.#limit = limit
-  }
-
-  get length(): number {
-    return this.size
-  }
-
-  async add(bytes: Uint8Array): Promise<void> {
-    this.size += bytes.length
-    if (this.size > this.#limit) throw new TooLarge(`a body of unknown length, of more than ${this.#limit} bytes`)
-    if (bytes.length === 0) return
-    this.#kept.push(bytes)
-    this.#keptSize += bytes.length
-    if (this.#keptSize >= MEMORY) await this.#flush()
-  }
-
-  get parts(): AsyncIterable<Uint8Array> {
-    return this.#read()
-  }
-
-  async close(): Promise<void> {
-    const file = this.#file
-    this.#file = null
-    this.#kept = []
-    await file?.close()
-    if (file !== null) await rm(this.#path, { force: true })
-  }
-
-  async* #read(): AsyncGenerator<Uint8Array, void, void> {
-    const file = this.#file
-    for (let at = 0; file !== null && at < this.size - this.#keptSize;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(MEMORY), 0, Math.min(MEMORY, this.size - this.#keptSize - at), at)
-      if (bytesRead === 0) throw new Error('the file of a request\'s body has become shorter')
-      at += bytesRead
-      yield buffer.subarray(0, bytesRead)
-    }
-    yield* this.#kept
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#file === null) {
-      this.#path = join(tmpdir(), `tsgi-${randomUUID()}`)
-      this.#file = await open(this.#path, 'wx+', 0o600)
-      // Gone with the process, however that ends. Not every system can do that.
-      await rm(this.#path, { force: true }).catch(() => {})
-    }
-    await this.#file.appendFile(Buffer.concat(this.#kept))
-    this.#kept = []
-    this.#keptSize = 0
+async function* partsOf({ length, bytes, file }: SpooledBody): AsyncGenerator<Uint8Array, void, void> {
+  if (bytes !== null) yield bytes
+  for (let at = 0; file !== null && at < length;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafeSlow(BLOCK), 0, Math.min(BLOCK, length - at), at)
+    if (bytesRead === 0) throw new Error('the file of a request\'s body has become shorter')
+    at += bytesRead
+    yield buffer.subarray(0, bytesRead)
   }
 }
