@@ -176,55 +176,64 @@ export class CgiError extends TsgiError {
   }
 }
 
+/** What an HTTP error has beside its message. */
+export interface HttpErrorOptions extends ErrorOptions {
+  /** Header fields of the answer: `www-authenticate` of a 401, `allow` of a 405, `retry-after` of a 429 or 503. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /** What a view or a layer throws to have the stack answer with an error status. It has subclasses for the common ones. */
 export class HttpError extends TsgiError {
   /** The status of the answer: 400 to 599. */
   readonly status: number
+  /** Header fields of the answer, if there are any of its own. */
+  declare readonly headers?: Readonly<Record<string, string>>
 
-  constructor(status: number, message = `the answer is status ${status}`, options?: ErrorOptions, code: `ERR_TSGI_${string}` = 'ERR_TSGI_HTTP') {
+  constructor(status: number, message = `the answer is status ${status}`, options?: HttpErrorOptions, code: `ERR_TSGI_${string}` = 'ERR_TSGI_HTTP') {
     super(code, message, options)
     this.status = status
+    if (options?.headers !== undefined) this.headers = options.headers
   }
 }
 
 /** The request is malformed (400): its JSON, its form, its text, its Host field. */
 export class BadRequest extends HttpError {
-  constructor(message = 'the request is malformed', options?: ErrorOptions) {
+  constructor(message = 'the request is malformed', options?: HttpErrorOptions) {
     super(400, message, options, 'ERR_TSGI_BAD_REQUEST')
   }
 }
 
 /** The request asks for what no honest client asks for (400), such as a redirect to `javascript:`. */
 export class SuspiciousOperation extends HttpError {
-  constructor(message = 'the request is suspicious', options?: ErrorOptions) {
+  constructor(message = 'the request is suspicious', options?: HttpErrorOptions) {
     super(400, message, options, 'ERR_TSGI_SUSPICIOUS')
   }
 }
 
 /** The client may not do this (403). */
 export class PermissionDenied extends HttpError {
-  constructor(message = 'permission denied', options?: ErrorOptions) {
+  constructor(message = 'permission denied', options?: HttpErrorOptions) {
     super(403, message, options, 'ERR_TSGI_PERMISSION_DENIED')
   }
 }
 
 /** What the client asks for does not exist (404). */
 export class NotFound extends HttpError {
-  constructor(message = 'not found', options?: ErrorOptions) {
+  constructor(message = 'not found', options?: HttpErrorOptions) {
     super(404, message, options, 'ERR_TSGI_NOT_FOUND')
   }
 }
 
 /** The request's body, or a part of it, is over a limit (413). */
 export class TooLarge extends HttpError {
-  constructor(message = 'the body is too large', options?: ErrorOptions) {
+  constructor(message = 'the body is too large', options?: HttpErrorOptions) {
     super(413, message, options, 'ERR_TSGI_TOO_LARGE')
   }
 }
 
 /** The request's body is in a charset that cannot be read (415). */
 export class UnsupportedMediaType extends HttpError {
-  constructor(message = 'the media type is not supported', options?: ErrorOptions) {
+  constructor(message = 'the media type is not supported', options?: HttpErrorOptions) {
     super(415, message, options, 'ERR_TSGI_UNSUPPORTED_MEDIA_TYPE')
   }
 }

@@ -23,22 +23,20 @@ export function responseTo(active: ActiveRequest, error: unknown): HttpResponse 
   return markLogged(response)
 }
 
-/** The page of the stack's own for a status, else a short text. */
+/** The page of the stack's own for a status, else a short text; with the header fields that the error has. */
 function page(active: ActiveRequest, status: number, error: unknown): HttpResponse {
   const { stack, core } = active
   const own = stack.errorPages[status]
-  if (own !== undefined) {
-    try {
-      const response = sendable(checked(`the error page for ${status}`, own(active.async, error)), active.plan.home)
-      if (response instanceof TemplateResponse) response.renderSync()
-      return response
-    } catch (failure) {
-      stack.emit('gotRequestException', active.async, failure)
-      stack.log('error', `the error page for ${status} failed: ${shown(core.path)}`, failure)
-      return markLogged(plain(active, 500, failure))
-    }
+  try {
+    const response = own === undefined ? plain(active, status, error) : sendable(checked(`the error page for ${status}`, own(active.async, error)), active.plan.home)
+    if (response instanceof TemplateResponse) response.renderSync()
+    for (const [name, value] of headersOf(error)) response.headers.set(name, value)
+    return response
+  } catch (failure) {
+    stack.emit('gotRequestException', active.async, failure)
+    stack.log('error', `the error page for ${status} failed: ${shown(core.path)}`, failure)
+    return markLogged(plain(active, 500, failure))
   }
-  return plain(active, status, error)
 }
 
 function plain({ stack }: ActiveRequest, status: number, error: unknown): HttpResponse {
@@ -52,6 +50,12 @@ function plain({ stack }: ActiveRequest, status: number, error: unknown): HttpRe
 function statusOf(error: unknown): number {
   const { status } = Object(error) as { readonly status?: unknown }
   return typeof status === 'number' && status >= 400 && status < 600 && codeOf(error).startsWith('ERR_TSGI_') ? status : 500
+}
+
+/** The header fields of an HTTP error; those of any other error mean something else. */
+function headersOf(error: unknown): readonly (readonly [string, string])[] {
+  const { headers } = Object(error) as { readonly headers?: Readonly<Record<string, string>> | null }
+  return headers !== undefined && headers !== null && codeOf(error).startsWith('ERR_TSGI_') ? Object.entries(headers) : []
 }
 
 function codeOf(error: unknown): string {

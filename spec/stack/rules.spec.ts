@@ -120,6 +120,18 @@ inBothModes(test, 'rules', 'error pages answer, are rendered, and a failing one 
   assert.equal(await page('/status/409'), [409, '409 Conflict: told\n', 'log warn Conflict: /status/409: told'])
 })
 
+inBothModes(test, 'rules', 'an HttpError gives its answer header fields, on a page too; one with a bad name becomes a plain 500', async (opened) => {
+  for (const [code, text, own] of [[409, '409 Conflict: told\n', null], [429, 'slow down', '1']] as const) {
+    const response = await opened.client.fetch(`/fields/${code}`, { headers: { 'x-stack': 'pages' } })
+    assert.equal([response.status, await response.text()], [code, text])
+    assert.equal(['retry-after', 'content-type', 'x-page'].map((name) => response.headers.get(name)), ['7', 'text/x', own])
+    await opened.trace.noted('finished')
+  }
+  const { status, text, events } = await ask(opened, 'pages', '/fields/409?bad')
+  assert.equal([status, text], [500, '500 Internal Server Error\n'])
+  assert.match(failures(events)[0] ?? '', /retry after/)
+})
+
 inBothModes(test, 'rules', 'in debug a 500 shows its error, else it does not', async (opened) => {
   assert.match((await ask(opened, 'debug', '/throws/coded')).text, /^500 Internal Server Error: RangeError: far\n +at /)
   assert.is((await ask(opened, 'plain', '/throws/coded')).text, '500 Internal Server Error\n')

@@ -1,5 +1,6 @@
 /** Stacks for rules that are not those of chains; a header says which one answers. */
 import { threadId } from 'node:worker_threads'
+import { HttpError } from '../../../lib/contract/errors.ts'
 import type { WsgiApplication } from '../../../lib/contract/wsgi.ts'
 import type { Application } from '../../../lib/index.ts'
 import {
@@ -116,9 +117,12 @@ const all: readonly (readonly [string, Stack])[] = [
       400: () => { throw new Error('the page') },
       403: (() => undefined) as unknown as () => HttpResponse,
       500: () => new TemplateResponse(() => 'sorry', null, { status: 500 }),
+      429: () => HttpResponse.text('slow down', { status: 429, headers: [['x-page', '1']] }),
       413: () => new TemplateResponse(() => { throw new Error('rendering the page') }, null, { status: 413 }),
     },
-    routes: [...routes, route('/status/:code', (request: SyncHttpRequest) => { throw Object.assign(new Error('told'), { code: 'ERR_TSGI_HTTP', status: Number(request.params['code']) }) })],
+    routes: [...routes, route('/status/:code', (request: SyncHttpRequest) => { throw Object.assign(new Error('told'), { code: 'ERR_TSGI_HTTP', status: Number(request.params['code']) }) }), route('/fields/:code', (request: SyncHttpRequest) => {
+      throw new HttpError(Number(request.params['code']), 'told', { headers: request.query.get('bad') === null ? { 'Retry-After': '7', 'Content-Type': 'text/x' } : { 'retry after': '7' } })
+    })],
   }),
   make('debug', { debug: true }),
 ]
