@@ -11,8 +11,10 @@ import { suite, type TestContext } from '../../support/suite.ts'
 const STREAM_HIGH_WATER = getDefaultHighWaterMark(false)
 /** Streams of a client that gives them no window. */
 const MANY = 1000
-/** Streams of the client that comes before the one that is measured. */
+/** Streams of each client that comes before the one that is measured. */
 const WARM = MANY
+/** With one of them the room for young objects still grows while the next one is measured. */
+const WARM_CLIENTS = 2
 const PART = 'x'.repeat(4096)
 /** What a stream may hold: its high-water mark, the part that passed it, and its objects. */
 const MOST_EACH = STREAM_HIGH_WATER + PART.length + 16384
@@ -56,14 +58,16 @@ async function openMany(server: RawServer, client: Http2Raw): Promise<number> {
   return slowest
 }
 
-/** A server whose first client has filled memory that stays, so that a second one can be measured. */
+/** A server whose first clients have filled memory that stays, so that the next one can be measured. */
 async function warm(t: TestContext, app: Application, seen: { begun: number; errors: unknown[] }, options: object = {}): Promise<RawServer> {
   const server = await rawServer(t, app, { h2MaxStreams: MANY, ...options })
-  const client = await http2Raw(t, server.port, { window: 0 })
-  client.write(...Array.from({ length: WARM }, (_, index) => request(index * 2 + 1)))
-  await soon(() => seen.begun === WARM)
-  client.socket.destroy()
-  await soon(() => seen.errors.length === WARM)
+  for (let clients = 1; clients <= WARM_CLIENTS; clients++) {
+    const client = await http2Raw(t, server.port, { window: 0 })
+    client.write(...Array.from({ length: WARM }, (_, index) => request(index * 2 + 1)))
+    await soon(() => seen.begun === clients * WARM)
+    client.socket.destroy()
+    await soon(() => seen.errors.length === clients * WARM)
+  }
   return server
 }
 
