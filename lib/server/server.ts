@@ -6,6 +6,7 @@ import { LifespanExchange } from '../exchange/lifespan.ts'
 import { Http1Connection } from '../protocols/http1/connection.ts'
 import { Http2Connection } from '../protocols/http2/connection.ts'
 import type { Refusal } from '../protocols/refusal.ts'
+import { Roster, type Placed } from '../protocols/roster.ts'
 import { TimerWheel } from '../protocols/timer-wheel.ts'
 import { UwsgiConnection } from '../protocols/uwsgi/connection.ts'
 import { bindsOf } from './binds.ts'
@@ -23,7 +24,7 @@ import { TlsPort, type Handshake } from './tls-port.ts'
 const LAST_GRACE = 1
 
 /** A connection in any of its states. */
-interface Connection {
+interface Connection extends Placed {
   stop(): void
   destroy(): void
 }
@@ -45,7 +46,7 @@ export class Server implements AsyncDisposable {
   readonly #observer: ServerObserver
   readonly #wheel = new TimerWheel()
   readonly #lifespan: LifespanExchange
-  readonly #connections = new Set<Connection>()
+  readonly #connections = new Roster<Connection>()
   #ports: readonly Port[] = []
   #settings: AllSettings | null = null
   #tls: TlsPort | null = null
@@ -257,7 +258,7 @@ export class Server implements AsyncDisposable {
   async #stop(timeout: number): Promise<void> {
     // A start that is under way comes to its end first; one that failed has cleaned up after itself.
     await this.#starting?.catch(() => {})
-    for (const connection of this.#connections) connection.stop()
+    for (const connection of this.#connections.all) connection.stop()
     // Closing a listener resets the connections that wait to be accepted: take those first.
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
     for (const { listener } of this.#ports) listener.close()
@@ -271,7 +272,7 @@ export class Server implements AsyncDisposable {
     ])
     if (!await within(stopped, timeout)) {
       this.#log.warn(`not finished within ${timeout} seconds, cut off: ${this.#observer.running} running, ${this.#connections.size} connected`)
-      for (const connection of this.#connections) connection.destroy()
+      for (const connection of this.#connections.all) connection.destroy()
       await within(this.#exchangesEnd(), LAST_GRACE)
     }
     await this.#lifespan.shutdown()

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls'
 import type { Address, TlsExtension } from '../contract/scope.ts'
+import type { Placed } from '../protocols/roster.ts'
 import { Timed, type TimerWheel } from '../protocols/timer-wheel.ts'
 import { certificateFor, type Certificates } from './certificates.ts'
 import type { Log } from './log.ts'
@@ -95,7 +96,8 @@ export class TlsPort {
 }
 
 /** A connection before and in its handshake: the first byte is looked at, then it goes to Node's TLS server. */
-export class Handshake extends Timed {
+export class Handshake extends Timed implements Placed {
+  place = 0
   readonly client: Address
   readonly server: Address | null
   /** Those in use when it began. */

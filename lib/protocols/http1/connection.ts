@@ -7,6 +7,7 @@ import { httpScope, webSocketScope } from '../../exchange/scope.ts'
 import type { HttpTransport, ResponseHead, TakeConnection } from '../../exchange/transport.ts'
 import { WebSocketExchange } from '../../exchange/websocket.ts'
 import { Refusal } from '../refusal.ts'
+import type { Placed } from '../roster.ts'
 import { Timed } from '../timer-wheel.ts'
 import { WebSocketSession } from '../websocket/session.ts'
 import { ChunkedParser } from './chunked-parser.ts'
@@ -70,7 +71,8 @@ interface ConnectedSocket extends Socket {
  * One HTTP/1.1 connection: reads requests from its socket, one exchange at a time, and writes their responses in
  * order. It is the transport of the exchange that is under way.
  */
-export class Http1Connection extends Timed implements HttpTransport {
+export class Http1Connection extends Timed implements HttpTransport, Placed {
+  place = 0
   readonly socket: Socket
   readonly client: Address | null
   readonly server: Address | null

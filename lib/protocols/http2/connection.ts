@@ -7,6 +7,7 @@ import { HttpExchange } from '../../exchange/http.ts'
 import { httpScope, webSocketScope } from '../../exchange/scope.ts'
 import { WebSocketExchange } from '../../exchange/websocket.ts'
 import { bad, Refusal } from '../refusal.ts'
+import { Roster, type Placed } from '../roster.ts'
 import { Timed } from '../timer-wheel.ts'
 import { readHandshake } from '../websocket/handshake.ts'
 import { WebSocketSession } from '../websocket/session.ts'
@@ -46,7 +47,8 @@ const push = Object.freeze({ 'http.response.push': Object.freeze({}) })
 const offeredToWebSockets: Extensions = Object.freeze({ 'websocket.http.response': Object.freeze({}) })
 
 /** One HTTP/2 connection: an exchange for each of its streams. */
-export class Http2Connection extends Timed {
+export class Http2Connection extends Timed implements Placed {
+  place = 0
   readonly socket: Socket
   readonly client: Address | null
   readonly server: Address | null
@@ -59,7 +61,7 @@ export class Http2Connection extends Timed {
   /** Whether the client takes pushes; null where it has to be looked up. */
   #takesPushes: boolean | null = null
   readonly #webSocketExtensions: Extensions
-  readonly #streams: Http2Stream[] = []
+  readonly #streams: Roster<Http2Stream> = new Roster()
   #closed = false
   /** Ends the wait for the answer to the ping. */
   #lastCall: NodeJS.Timeout | undefined
@@ -101,7 +103,7 @@ export class Http2Connection extends Timed {
   stop(): void {
     if (this.stopping || this.#closed) return
     this.stopping = true
-    for (const stream of [...this.#streams]) stream.stop()
+    for (const stream of this.#streams.all) stream.stop()
     const session = this.#session
     // Ended by itself, and waiting for the client's FIN.
     if (session.closed || session.destroyed) return this.#close()
@@ -117,18 +119,18 @@ export class Http2Connection extends Timed {
     clearTimeout(this.#lastCall)
     if (!this.#session.destroyed && !this.#session.closed) this.#session.close()
     // The session waits for the client's FIN, without a limit of its own.
-    if (this.#streams.length === 0 && !this.#closed) this.#settings.wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
+    if (this.#streams.size === 0 && !this.#closed) this.#settings.wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
   }
 
   /** Ends the connection now, whatever is under way. */
   destroy(): void {
-    for (const stream of [...this.#streams]) stream.destroy()
+    for (const stream of this.#streams.all) stream.destroy()
     this.#session.destroy()
     this.socket.destroy()
   }
 
   override expired(): void {
-    if (this.#streams.length > 0) this.#look()
+    if (this.#streams.size > 0) this.#look()
     else if (this.#session.closed) this.destroy()
     else this.#close()
   }
@@ -153,7 +155,7 @@ export class Http2Connection extends Timed {
       this.#probing = session.ping(ignore)
     }
     if (!this.#probing) {
-      for (const stream of [...this.#streams]) stream.look(lookEvery)
+      for (const stream of this.#streams.all) stream.look(lookEvery)
       this.#stalled = waiting > 0 && taken === this.#bytesTaken ? this.#stalled + lookEvery : 0
       if (send > 0 && this.#stalled >= send) return this.destroy()
     }
@@ -164,13 +166,8 @@ export class Http2Connection extends Timed {
 
   /** A stream is gone. */
   streamClosed(stream: Http2Stream): void {
-    const streams = this.#streams
-    const last = streams.pop()
-    if (last !== undefined && last !== stream) {
-      last.place = stream.place
-      streams[last.place] = last
-    }
-    if (streams.length > 0 || this.#closed) return
+    this.#streams.delete(stream)
+    if (this.#streams.size > 0 || this.#closed) return
     if (this.stopping || this.#session.closed) this.#close()
     else this.#settings.wheel.set(this, this.#settings.idleTimeout)
   }
@@ -249,8 +246,8 @@ export class Http2Connection extends Timed {
   }
 
   #opened(stream: Http2Stream): void {
-    stream.place = this.#streams.push(stream) - 1
-    if (this.#streams.length > 1) return
+    this.#streams.add(stream)
+    if (this.#streams.size > 1) return
     this.#probing = false
     this.#settings.wheel.set(this, this.#lookEvery)
   }
@@ -260,7 +257,7 @@ export class Http2Connection extends Timed {
     const { idleTimeout, wheel } = this.#settings
     stream.on('error', ignore)
     stream.on('close', () => {
-      if (!this.#closed) wheel.set(this, this.#streams.length === 0 ? idleTimeout : this.#lookEvery)
+      if (!this.#closed) wheel.set(this, this.#streams.size === 0 ? idleTimeout : this.#lookEvery)
     })
     this.refuse(stream, refusal)
   }
@@ -271,7 +268,7 @@ export class Http2Connection extends Timed {
     clearTimeout(this.#lastCall)
     this.#settings.wheel.remove(this)
     // A stream that its client reset after its end has no `close` of its own.
-    for (const stream of [...this.#streams]) stream.closed()
+    for (const stream of this.#streams.all) stream.closed()
     this.#settings.owner.closed(this)
   }
 }

@@ -7,6 +7,7 @@ import type { HttpTransport, ResponseHead } from '../../exchange/transport.ts'
 import type { WebSocketExchange } from '../../exchange/websocket.ts'
 import { currentDate } from '../date.ts'
 import { Refusal } from '../refusal.ts'
+import type { Placed } from '../roster.ts'
 import { Timed } from '../timer-wheel.ts'
 import type { WebSocketSession } from '../websocket/session.ts'
 import type { Http2Connection } from './connection.ts'
@@ -36,8 +37,7 @@ const ending: RespondOptions = { ...dateless, endStream: true }
 const trailing: RespondOptions = { ...dateless, waitForTrailers: true }
 
 /** One request and its response: the transport of its exchange over a stream of node:http2. */
-export class Http2Stream extends Timed implements HttpTransport {
-  /** Its place among the streams of its connection; the connection's own. */
+export class Http2Stream extends Timed implements HttpTransport, Placed {
   place = 0
   readonly #stream: ServerHttp2Stream
   readonly #connection: Http2Connection

@@ -8,6 +8,7 @@ import { readRequest, type GatewayRequest } from '../gateway-request.ts'
 import { SendWatch } from '../http1/send-watch.ts'
 import { headText, refusalText } from '../http1/serializer.ts'
 import { bad, Refusal } from '../refusal.ts'
+import type { Placed } from '../roster.ts'
 import { Timed } from '../timer-wheel.ts'
 import { PacketReader } from './packet.ts'
 import type { UwsgiSettings } from './settings.ts'
@@ -25,7 +26,8 @@ type Phase = 'head' | 'body' | 'answering' | 'lingering' | 'closed'
  * One connection of a front server: a packet with a request, its body, then a response that the end of the connection
  * ends. It is the transport of its exchange.
  */
-export class UwsgiConnection extends Timed implements HttpTransport {
+export class UwsgiConnection extends Timed implements HttpTransport, Placed {
+  place = 0
   readonly socket: Socket
   /** The client as the front server tells of it; before that, who has connected. */
   client: Address | null
