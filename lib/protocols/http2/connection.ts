@@ -12,6 +12,7 @@ import { Timed } from '../timer-wheel.ts'
 import { readHandshake } from '../websocket/handshake.ts'
 import { WebSocketSession } from '../websocket/session.ts'
 import { readRequest, type Http2RequestHead } from './request.ts'
+import { SessionStreams } from './session-streams.ts'
 import type { Http2Settings } from './settings.ts'
 import { closeOnceSent, Http2Stream } from './stream.ts'
 import { Http2WebSocketLine } from './websocket-line.ts'
@@ -56,6 +57,7 @@ export class Http2Connection extends Timed implements Placed {
   stopping = false
   readonly #settings: Http2Settings
   readonly #session: ServerHttp2Session
+  readonly #sessionStreams: SessionStreams
   readonly #extensions: Extensions
   readonly #extensionsWithPush: Extensions
   /** Whether the client takes pushes; null where it has to be looked up. */
@@ -89,6 +91,7 @@ export class Http2Connection extends Timed implements Placed {
     socket.push('')
     const session = performServerHandshake(socket, sessionOptions(settings))
     this.#session = session
+    this.#sessionStreams = new SessionStreams(session)
     session.on('stream', (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => this.#begin(stream, flags, raw, this.#offered()))
     session.on('remoteSettings', () => (this.#takesPushes = null))
     // `close` follows.
@@ -247,6 +250,7 @@ export class Http2Connection extends Timed implements Placed {
 
   #opened(stream: Http2Stream): void {
     this.#streams.add(stream)
+    this.#sessionStreams.begun()
     if (this.#streams.size > 1) return
     this.#probing = false
     this.#settings.wheel.set(this, this.#lookEvery)
