@@ -8,6 +8,7 @@ import { parkedThread } from '../../lib/threads/loop-end.ts'
 import type { FunctionName } from '../../lib/threads/protocol.ts'
 import { RingReader, RingWriter, type RingMemory } from '../../lib/threads/ring.ts'
 import type { AsyncForm } from '../../lib/threads/sync-to-async.ts'
+import { TransientMap } from '../../lib/threads/transient-map.ts'
 import { mayHaveBody } from './body.ts'
 import type { Block } from './call.ts'
 import { environParts, environTls } from './environ.ts'
@@ -17,7 +18,7 @@ import { giveRing, takeRing } from './rings.ts'
 const resourceOptions = { requireManualDestroy: true } as const
 const LAST_ID = 2 ** 31 - 1
 
-const calls = new Map<number, LoopCall>()
+const calls = new TransientMap<number, LoopCall>()
 let lastId = 0
 
 /** A stream between the loop and the thread. */

@@ -1,4 +1,5 @@
 import { threadId } from 'node:worker_threads'
+import { TransientMap } from '../threads/transient-map.ts'
 import type { ActiveRequest } from './active.ts'
 import type { ChunkReader } from './body.ts'
 import type { PackedAnswer } from './packed.ts'
@@ -77,7 +78,7 @@ function leave(iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
   }
 }
 
-const requests = new Map<string, LiveRequest>()
+const requests = new TransientMap<string, LiveRequest>()
 const ofActive = new WeakMap<ActiveRequest, LiveRequest>()
 let last = 0
 

@@ -6,6 +6,7 @@ import { loadedFunction, loadFunction } from './module.ts'
 import {
   ABORT, ANSWER, ASK, CALL, DEFINE, DONE, LAST_CALL, WAKES, type Answer, type Ask, type Call, type Contexts, type Define, type Done, type FunctionName, type ToLoop, type ToThread,
 } from './protocol.ts'
+import { TransientMap } from './transient-map.ts'
 
 /** Messages that are taken in one turn beside the first, so that others have theirs. */
 const AT_ONCE = 32
@@ -44,7 +45,7 @@ export class LoopEnd {
   readonly #words: Int32Array
   readonly #known = new Map<string, number>()
   readonly #indexes = new WeakMap<FunctionName, number>()
-  readonly #calls = new Map<number, { readonly settle: Settle; readonly outer: Beneath | null }>()
+  readonly #calls = new TransientMap<number, { readonly settle: Settle; readonly outer: Beneath | null }>()
   #lastCall = 0
   #over = false
 
@@ -111,8 +112,7 @@ export class LoopEnd {
   /** Nothing more comes: every call that is under way fails. */
   fail(error: unknown): void {
     this.#over = true
-    for (const { settle } of this.#calls.values()) settle.reject(error)
-    this.#calls.clear()
+    for (const { settle } of this.#calls.drain()) settle.reject(error)
   }
 
   #indexOf(name: FunctionName): number {
