@@ -25,18 +25,21 @@ export interface CpuRounds {
   load(contestant: RunningContestant, seconds: number): Promise<number>
 }
 
-/** A part of a round: CPU microseconds, milliseconds, units. */
-interface Part {
-  readonly cpu: number
-  readonly time: number
-  readonly units: number
+/** A contestant's process and what it has taken so far: CPU microseconds, milliseconds, units. */
+interface Running {
+  readonly server: RunningContestant
+  cpu: number
+  time: number
+  units: number
 }
 
-/** A contestant in one round. */
 interface Measurement {
-  readonly server: RunningContestant
-  /** Second by second; those of one place were measured side by side. */
-  readonly parts: Part[]
+  readonly contestant: string
+  /** CPU microseconds per unit. */
+  readonly cpu: number
+  /** The share of the time in which the server was at work. */
+  readonly busy: number
+  readonly units: number
 }
 
 /**
@@ -52,32 +55,34 @@ export async function cpuRounds(bench: Bench, plan: CpuRounds): Promise<Report> 
 async function measureRound(bench: Bench, plan: CpuRounds, round: number): Promise<Measurement[]> {
   const { rounds, seconds } = bench.options
   const progress = (name: string): void => bench.progress(`${plan.title}: round ${round} of ${rounds}, ${name}`)
-  const running: Measurement[] = []
+  const running: Running[] = []
   try {
     for (const contestant of bench.contestants) {
       progress(`starting ${contestant.name}`)
       const server = await RunningContestant.start(contestant, { processor: bench.processors.server, args: plan.args, nodeOptions: contestant.command === undefined ? plan.nodeOptions ?? [] : [] })
-      running.push({ server, parts: [] })
+      running.push({ server, cpu: 0, time: 0, units: 0 })
       await plan.check(server)
       await plan.load(server, WARM_UP)
     }
-    for (let second = 0; second < seconds; second++) {
-      for (const { server, parts } of second % 2 === 0 ? running : running.toReversed()) {
-        progress(server.name)
-        parts.push(await measure(server, plan))
+    for (let left = seconds; left > 0; left--) {
+      for (const each of running) {
+        progress(each.server.name)
+        await measure(each, plan, Math.min(1, left))
       }
+      running.reverse()
     }
-    return running
+    return running.map(({ server, cpu, time, units }) => ({ contestant: server.name, cpu: cpu / units, busy: cpu / 1000 / time, units }))
   } finally {
     await Promise.all(running.map(({ server }) => server.stop()))
   }
 }
 
-async function measure(server: RunningContestant, plan: CpuRounds): Promise<Part> {
+async function measure(each: Running, plan: CpuRounds, seconds: number): Promise<void> {
   const startedAt = performance.now()
-  const before = server.cpu
-  const units = await plan.load(server, 1)
-  return { cpu: server.cpu - before, time: performance.now() - startedAt, units }
+  const before = each.server.cpu
+  each.units += await plan.load(each.server, seconds)
+  each.cpu += each.server.cpu - before
+  each.time += performance.now() - startedAt
 }
 
 function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]): Report {
@@ -98,44 +103,29 @@ function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Meas
 }
 
 function rowOf(contestant: Contestant, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]) {
-  const each = rounds.map((measurements) => {
-    const parts = find(measurements, contestant.name)
-    return { parts, ratios: ratios(parts, find(measurements, plan.control)), also: plan.also === undefined ? [] : ratios(parts, find(measurements, plan.also)) }
+  const figures = rounds.map((measurements) => {
+    const { cpu, busy, units } = find(measurements, contestant.name)
+    const also = plan.also === undefined ? {} : { also: cpu / find(measurements, plan.also).cpu }
+    return { cpu, ratio: cpu / find(measurements, plan.control).cpu, ...also, busy: busy * 100, units }
   })
-  const figures = each.map(({ parts, ratios, also }) => figuresOf(plan, parts, ratios, also))
-  const shares = figures.map(({ ratio }) => ratio)
+  const ratios = figures.map(({ ratio }) => ratio)
   return {
     contestant: contestant.name,
     version: versionOf(contestant),
     figures: {
-      ...figuresOf(plan, each.flatMap(({ parts }) => parts), each.flatMap(({ ratios }) => ratios), each.flatMap(({ also }) => also)),
-      lowest: Math.min(...shares),
-      highest: Math.max(...shares),
+      cpu: median(figures.map(({ cpu }) => cpu)),
+      ratio: median(ratios),
+      lowest: Math.min(...ratios),
+      highest: Math.max(...ratios),
+      ...plan.also === undefined ? {} : { also: median(figures.map(({ also = NaN }) => also)) },
+      busy: median(figures.map(({ busy }) => busy)),
     },
     rounds: figures,
   }
 }
 
-function figuresOf(plan: CpuRounds, parts: readonly Part[], ratios: readonly number[], also: readonly number[]) {
-  return {
-    cpu: median(parts.map(({ cpu, units }) => cpu / units)),
-    ratio: median(ratios),
-    ...plan.also === undefined ? {} : { also: median(also) },
-    busy: median(parts.map(({ cpu, time }) => (cpu / 1000 / time) * 100)),
-    units: parts.reduce((sum, { units }) => sum + units, 0),
-  }
-}
-
-/** What one took of what another took beside it, second by second. */
-function ratios(parts: readonly Part[], others: readonly Part[]): number[] {
-  return parts.map(({ cpu, units }, at) => {
-    const other = others[at]
-    return other === undefined ? NaN : cpu / units / (other.cpu / other.units)
-  })
-}
-
-function find(measurements: readonly Measurement[], name: string): readonly Part[] {
-  const found = measurements.find(({ server }) => server.name === name)
+function find(measurements: readonly Measurement[], name: string): Measurement {
+  const found = measurements.find(({ contestant }) => contestant === name)
   if (found === undefined) throw new Error(`${name} was not measured`)
-  return found.parts
+  return found
 }

@@ -24,9 +24,9 @@ export const workload: Workload = {
   contestants: tables.flatMap(({ control, others }) => [control, ...others]),
   control: expressNode.name,
   legend: [
-    'CPU us/request  user and system time of the server process per request; median of all seconds',
-    'of …            that time as a share of what the first row takes beside it: lower is better; median of all',
-    '                seconds, then the lowest and the highest of the rounds',
+    'CPU us/request  user and system time of the server process per request; median of the rounds',
+    'of …            that time as a share of what the first row takes in the same round: lower is better; median of the',
+    '                rounds, then the lowest and the highest of them',
     'busy            how much of the time the server was at work; well below 100%, the load client or another program on',
     '                this machine held it up, and the figures are worth less',
     'express         Express on node:http',

@@ -28,9 +28,9 @@ export const workload: Workload = {
   contestants: [nodeHttp2, nodeHttp2Compat, tsgiHttp2],
   control: nodeHttp2.name,
   legend: [
-    'CPU us/request  user and system time of the server process per request; median of all seconds',
-    'of node         that time as a share of what node takes beside it: lower is better; median of all seconds, then',
-    '                the lowest and the highest of the rounds. A server that is the bottleneck has the inverse throughput',
+    'CPU us/request  user and system time of the server process per request; median of the rounds',
+    'of node         that time as a share of what node takes in the same round: lower is better; median of the rounds,',
+    '                then the lowest and the highest of them. A server that is the bottleneck has the inverse throughput',
     'busy            how much of the time the server was at work; well below 100%, the load client or another program on',
     '                this machine held it up, and the figures are worth less',
     'node            the `stream` event of node:http2; node:https in the tables over TLS',

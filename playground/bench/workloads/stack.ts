@@ -20,9 +20,9 @@ export const workload: Workload = {
   contestants: [koaLayers, honoLayers, tsgiStack],
   control: koaLayers.name,
   legend: [
-    'CPU us/request  user and system time of the server process per request; median of all seconds',
-    'of koa          that time as a share of what koa takes beside it: lower is better; median of all seconds, then',
-    '                the lowest and the highest of the rounds',
+    'CPU us/request  user and system time of the server process per request; median of the rounds',
+    'of koa          that time as a share of what koa takes in the same round: lower is better; median of the rounds,',
+    '                then the lowest and the highest of them',
     'busy            how much of the time the server was at work; well below 100%, the load client or another program on',
     '                this machine held it up, and the figures are worth less',
     'ten / none      what ten layers make of it: the medians of the tables above. tsgi should be at 1.15 at most, and with',

@@ -30,9 +30,9 @@ export const workload: Workload = {
   contestants: [ws, tsgiWebSocket],
   control: ws.name,
   legend: [
-    'CPU us/message  user and system time of the server process per message that it sends; median of all seconds',
-    'of ws           that time as a share of what ws takes beside it: lower is better; median of all seconds, then',
-    '                the lowest and the highest of the rounds',
+    'CPU us/message  user and system time of the server process per message that it sends; median of the rounds',
+    'of ws           that time as a share of what ws takes in the same round: lower is better; median of the rounds,',
+    '                then the lowest and the highest of them',
     'busy            how much of the time the server was at work; well below 100%, the load client or another program on',
     '                this machine held it up, and the figures are worth less',
     `in flight       each of ${CONNECTIONS} connections sends so many messages in one write, waits for all their echoes, and repeats`,
