@@ -1,3 +1,5 @@
+import type { ChildProcess } from 'node:child_process'
+import { setTimeout as wait } from 'node:timers/promises'
 import { RunningContestant } from './contestant.ts'
 import { column, median, restlessRemark, type Report } from './report.ts'
 import { versionOf } from './versions.ts'
@@ -5,6 +7,8 @@ import type { Bench, Contestant } from './workload.ts'
 
 /** Seconds of load before anything counts, so that all code is compiled. */
 const WARM_UP = 2
+/** Milliseconds of a contestant's turn. */
+const TURN = 200
 
 /** One table of CPU figures. */
 export interface CpuRounds {
@@ -21,16 +25,11 @@ export interface CpuRounds {
   readonly nodeOptions?: readonly string[]
   /** Fails when a contestant does not do what all are meant to do. */
   check(contestant: RunningContestant): Promise<void>
-  /** Puts a contestant under load; resolves to how many units it has served. */
-  load(contestant: RunningContestant, seconds: number): Promise<number>
-}
-
-/** A contestant's process and what it has taken so far: CPU microseconds, milliseconds, units. */
-interface Running {
-  readonly server: RunningContestant
-  cpu: number
-  time: number
-  units: number
+  /**
+   * Puts a contestant under load; resolves to how many units it has served. `started` is told of the client's process,
+   * which others' turns interrupt for less than two seconds at a time.
+   */
+  load(contestant: RunningContestant, seconds: number, started: (client: ChildProcess) => void): Promise<number>
 }
 
 interface Measurement {
@@ -44,7 +43,8 @@ interface Measurement {
 
 /**
  * Measures the CPU time that servers take for a unit. Each round has processes of its own, since one may be luckier than
- * the next; they are warmed up, then measured in turn for a second each, to and fro, so that all meet the same neighbours.
+ * the next; they are warmed up, then measured at the same time: their clients stay connected and take turns, to and fro,
+ * so short that all meet the same neighbours.
  */
 export async function cpuRounds(bench: Bench, plan: CpuRounds): Promise<Report> {
   const rounds: Measurement[][] = []
@@ -54,35 +54,75 @@ export async function cpuRounds(bench: Bench, plan: CpuRounds): Promise<Report> 
 
 async function measureRound(bench: Bench, plan: CpuRounds, round: number): Promise<Measurement[]> {
   const { rounds, seconds } = bench.options
-  const progress = (name: string): void => bench.progress(`${plan.title}: round ${round} of ${rounds}, ${name}`)
-  const running: Running[] = []
+  const progress = (text: string): void => bench.progress(`${plan.title}: round ${round} of ${rounds}, ${text}`)
+  const servers: RunningContestant[] = []
   try {
     for (const contestant of bench.contestants) {
       progress(`starting ${contestant.name}`)
       const server = await RunningContestant.start(contestant, { processor: bench.processors.server, args: plan.args, nodeOptions: contestant.command === undefined ? plan.nodeOptions ?? [] : [] })
-      running.push({ server, cpu: 0, time: 0, units: 0 })
+      servers.push(server)
       await plan.check(server)
-      await plan.load(server, WARM_UP)
+      await plan.load(server, WARM_UP, () => {})
     }
-    for (let left = seconds; left > 0; left--) {
-      for (const each of running) {
-        progress(each.server.name)
-        await measure(each, plan, Math.min(1, left))
-      }
-      running.reverse()
-    }
-    return running.map(({ server, cpu, time, units }) => ({ contestant: server.name, cpu: cpu / units, busy: cpu / 1000 / time, units }))
+    progress('all in turn')
+    return await measureInTurn(plan, servers, seconds)
   } finally {
-    await Promise.all(running.map(({ server }) => server.stop()))
+    await Promise.all(servers.map((server) => server.stop()))
   }
 }
 
-async function measure(each: Running, plan: CpuRounds, seconds: number): Promise<void> {
-  const startedAt = performance.now()
-  const before = each.server.cpu
-  each.units += await plan.load(each.server, seconds)
-  each.cpu += each.server.cpu - before
-  each.time += performance.now() - startedAt
+/** A server and its client, which has its turns. */
+class Running {
+  readonly server: RunningContestant
+  readonly #cpuBefore: number
+  #client: ChildProcess | null = null
+  #time = 0
+  #since: number | null = null
+
+  constructor(server: RunningContestant) {
+    this.server = server
+    this.#cpuBefore = server.cpu
+  }
+
+  async measure(plan: CpuRounds, seconds: number): Promise<Measurement> {
+    const units = await plan.load(this.server, seconds, (client) => {
+      this.#client = client
+      this.pause()
+    })
+    this.pause()
+    const cpu = this.server.cpu - this.#cpuBefore
+    return { contestant: this.server.name, cpu: cpu / units, busy: cpu / 1000 / this.#time, units }
+  }
+
+  goOn(): void {
+    this.#client?.kill('SIGCONT')
+    this.#since ??= performance.now()
+  }
+
+  pause(): void {
+    this.#client?.kill('SIGSTOP')
+    if (this.#since !== null) this.#time += performance.now() - this.#since
+    this.#since = null
+  }
+}
+
+async function measureInTurn(plan: CpuRounds, servers: readonly RunningContestant[], seconds: number): Promise<Measurement[]> {
+  const running = servers.map((server) => new Running(server))
+  const whole = seconds * servers.length
+  const measured = Promise.all(running.map((each) => each.measure(plan, whole)))
+  let over = false
+  measured.then(() => (over = true), () => (over = true))
+  const end = performance.now() + whole * 1000
+  for (let order = running; !over && performance.now() < end; order = order.toReversed()) {
+    for (const each of order) {
+      each.goOn()
+      await wait(TURN)
+      each.pause()
+    }
+  }
+  // A client that had its first turn late has some time left.
+  for (const each of running) each.goOn()
+  return measured
 }
 
 function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]): Report {

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawnSync, type ChildProcess } from 'node:child_process'
 import { promisify } from 'node:util'
 import { UsageError } from './options.ts'
 import { pinned } from './processors.ts'
@@ -15,6 +15,8 @@ export interface H2Load {
   readonly seconds: number
   /** The processor it is bound to; null for any. */
   readonly processor: number | null
+  /** Is told of the client's process. */
+  started(client: ChildProcess): void
 }
 
 /** Throws `UsageError` where the program is missing. */
@@ -23,13 +25,15 @@ export function needProgram(program: string, from: string): void {
 }
 
 /** Sends requests for a while. Resolves to how many were answered, and fails if any was not. */
-export async function loadH2({ url, protocol, connections, streams, seconds, processor }: H2Load): Promise<number> {
+export async function loadH2({ url, protocol, connections, streams, seconds, processor, started }: H2Load): Promise<number> {
   const [command, args] = pinned(processor, 'h2load', [
     '--threads', '1', '--clients', String(connections), '--max-concurrent-streams', String(streams), '--duration', String(seconds),
     ...protocol === 'h2' ? [] : ['--h1'],
     url,
   ])
-  const { stdout } = await run(command, args)
+  const running = run(command, args)
+  started(running.child)
+  const { stdout } = await running
   const [, done = '0', failed = '0', errored = '0'] = /(\d+) succeeded, (\d+) failed, (\d+) errored/.exec(stdout) ?? []
   if (done === '0' || failed !== '0' || errored !== '0') throw new Error(`${url}: ${done} requests answered, ${failed} failed, ${errored} errors`)
   return Number(done)

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile, spawnSync, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { UsageError, type ClientName } from './options.ts'
@@ -17,6 +17,8 @@ export interface HttpLoad {
   readonly fields: Readonly<Record<string, string>>
   /** The processor the client is bound to; null for any. */
   readonly processor: number | null
+  /** Is told of the client's process. */
+  started(client: ChildProcess): void
 }
 
 /** What a load client reports; errors are connections that failed and responses that were not the expected ones. */
@@ -49,7 +51,9 @@ async function runWrk(load: HttpLoad): Promise<Outcome> {
     ...Object.entries(load.fields).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
     load.url,
   ])
-  const { stdout } = await run(command, args)
+  const running = run(command, args)
+  load.started(running.child)
+  const { stdout } = await running
   return JSON.parse(stdout.slice(stdout.lastIndexOf('{'))) as Outcome
 }
 
@@ -59,6 +63,8 @@ async function runNode(load: HttpLoad): Promise<Outcome> {
   const [command, args] = pinned(load.processor, process.execPath, [
     '--import', import.meta.resolve('tsx'), program, JSON.stringify({ url, connections, seconds, fields }),
   ])
-  const { stdout } = await run(command, args)
+  const running = run(command, args)
+  load.started(running.child)
+  const { stdout } = await running
   return JSON.parse(stdout) as Outcome
 }

@@ -20,7 +20,7 @@ export type WebSocketAnswer = { readonly messages: number } | { readonly error: 
 
 /** A load client that stays connected from one run to the next, so that handshakes are not part of what is measured. */
 export class WebSocketLoad {
-  readonly #child: ChildProcess
+  readonly child: ChildProcess
   #failure: Error | null = null
   #answered: (messages: number) => void = () => {}
   #failed: (error: Error) => void = () => {}
@@ -28,15 +28,15 @@ export class WebSocketLoad {
   private constructor(orders: WebSocketOrders, processor: number | null) {
     const program = fileURLToPath(new URL('websocket-client.ts', import.meta.url))
     const [command, args] = pinned(processor, process.execPath, ['--import', import.meta.resolve('tsx'), program, JSON.stringify(orders)])
-    this.#child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+    this.child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     const take = (answer: WebSocketAnswer): void => {
       if ('messages' in answer) return this.#answered(answer.messages)
       this.#failure ??= new Error(`${orders.url}: ${answer.error}`)
       this.#failed(this.#failure)
     }
-    this.#child.on('message', take)
-    this.#child.on('error', (error) => take({ error: error.message }))
-    this.#child.on('close', (code) => take({ error: `the load client ended with code ${code}` }))
+    this.child.on('message', take)
+    this.child.on('error', (error) => take({ error: error.message }))
+    this.child.on('close', (code) => take({ error: `the load client ended with code ${code}` }))
   }
 
   /** Starts the client; resolves once all its connections are open. */
@@ -55,15 +55,15 @@ export class WebSocketLoad {
   async run(seconds: number): Promise<number> {
     const answer = this.#answer()
     // A client that is gone has failed, which `answer` says.
-    if (this.#failure === null) this.#child.send(seconds, () => {})
+    if (this.#failure === null) this.child.send(seconds, () => {})
     return answer
   }
 
   /** Ends the client. */
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    const closed = once(this.#child, 'close')
-    this.#child.kill('SIGKILL')
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return
+    const closed = once(this.child, 'close')
+    this.child.kill('SIGKILL')
     await closed
   }
 

@@ -48,7 +48,7 @@ export const workload: Workload = {
         control: control.name,
         args: [],
         check: checkHello,
-        load: ({ url }, seconds) => loadHttp({ client, url, connections: CONNECTIONS, seconds, fields: {}, processor: bench.processors.client }),
+        load: ({ url }, seconds, started) => loadHttp({ client, url, started, connections: CONNECTIONS, seconds, fields: {}, processor: bench.processors.client }),
       })
     }
   },

@@ -63,8 +63,8 @@ export const workload: Workload = {
           control: nodeHttp.name,
           args: application.args,
           check: checkHello,
-          load: ({ url }, seconds) => loadHttp({
-            client, url, connections: CONNECTIONS, seconds, fields: request.fields, processor: bench.processors.client,
+          load: ({ url }, seconds, started) => loadHttp({
+            client, url, started, connections: CONNECTIONS, seconds, fields: request.fields, processor: bench.processors.client,
           }),
         })
       }

@@ -57,7 +57,7 @@ export const workload: Workload = {
           control: nodeHttp2.name,
           args: [variant, cert, key],
           check: (server) => check(server, variant),
-          load: ({ url }, seconds) => loadH2({ url, seconds, processor: bench.processors.client, ...load }),
+          load: ({ url }, seconds, started) => loadH2({ url, started, seconds, processor: bench.processors.client, ...load }),
         })
       }
     } finally {

@@ -43,7 +43,7 @@ export const workload: Workload = {
         control: koaLayers.name,
         args,
         check: ({ name, url }) => check(name, url),
-        load: ({ url }, seconds) => loadHttp({ client, url, connections: CONNECTIONS, seconds, fields: {}, processor: bench.processors.client }),
+        load: ({ url }, seconds, started) => loadHttp({ client, url, started, connections: CONNECTIONS, seconds, fields: {}, processor: bench.processors.client }),
       })
       reports.push(report)
       yield report

@@ -88,7 +88,7 @@ export async function hellos(bench: Bench, nodeOptions: readonly string[] = []):
     args: [],
     nodeOptions,
     check: checkHello,
-    load: ({ url }, seconds) => loadHttp({ client, url, connections: CONNECTIONS, seconds, fields: {}, processor: null }),
+    load: ({ url }, seconds, started) => loadHttp({ client, url, started, connections: CONNECTIONS, seconds, fields: {}, processor: null }),
   })
   if (versions !== null || !wanted.includes(uvicornWsgi)) return report
   return { ...report, remark: `${report.remark ?? ''}\n  ${PYTHON} has no uvicorn to compare with; on Debian: apt-get install python3-uvicorn python3-uvloop python3-httptools`.trim() }

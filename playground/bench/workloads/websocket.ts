@@ -61,9 +61,10 @@ async function measure(bench: Bench, { title, ...orders }: Pattern): Promise<Rep
       args: [orders.pattern],
       check: ({ name, url }) => check(name, url, orders.pattern),
       // The warm-up connects, and the rounds find the client connected.
-      load: async (server, seconds) => {
+      load: async (server, seconds, started) => {
         const client = clients.get(server) ?? await WebSocketLoad.start({ url: server.url, patience: PATIENCE, ...orders }, bench.processors.client)
         clients.set(server, client)
+        started(client.child)
         return client.run(seconds)
       },
     })
