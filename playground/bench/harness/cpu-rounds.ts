@@ -27,7 +27,7 @@ export interface CpuRounds {
   check(contestant: RunningContestant): Promise<void>
   /**
    * Puts a contestant under load; resolves to how many units it has served. `started` is told of the client's process,
-   * which others' turns interrupt for less than two seconds at a time.
+   * which is stopped while others have their turns.
    */
   load(contestant: RunningContestant, seconds: number, started: (client: ChildProcess) => void): Promise<number>
 }
@@ -109,20 +109,28 @@ class Running {
 async function measureInTurn(plan: CpuRounds, servers: readonly RunningContestant[], seconds: number): Promise<Measurement[]> {
   const running = servers.map((server) => new Running(server))
   const whole = seconds * servers.length
-  const measured = Promise.all(running.map((each) => each.measure(plan, whole)))
+  const measurements = running.map((each) => each.measure(plan, whole))
+  const all = Promise.all(measurements)
   let over = false
-  measured.then(() => (over = true), () => (over = true))
+  all.then(() => (over = true), () => (over = true))
   const end = performance.now() + whole * 1000
-  for (let order = running; !over && performance.now() < end; order = order.toReversed()) {
-    for (const each of order) {
-      each.goOn()
-      await wait(TURN)
-      each.pause()
+  try {
+    for (let order = running; !over && performance.now() < end; order = order.toReversed()) {
+      for (const each of order) {
+        each.goOn()
+        await wait(TURN)
+        each.pause()
+      }
     }
+    // A client that had its first turn late has some time left.
+    for (const [at, each] of running.entries()) {
+      each.goOn()
+      await measurements[at]
+    }
+    return await all
+  } finally {
+    for (const each of running) each.goOn()
   }
-  // A client that had its first turn late has some time left.
-  for (const each of running) each.goOn()
-  return measured
 }
 
 function reportOf(bench: Bench, plan: CpuRounds, rounds: readonly (readonly Measurement[])[]): Report {

@@ -47,6 +47,8 @@ async function runWrk(load: HttpLoad): Promise<Outcome> {
     '--threads', '1',
     '--connections', String(load.connections),
     '--duration', `${load.seconds}s`,
+    // It may be stopped between a request and its answer.
+    '--timeout', `${load.seconds}s`,
     '--script', fileURLToPath(new URL('wrk.lua', import.meta.url)),
     ...Object.entries(load.fields).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
     load.url,
