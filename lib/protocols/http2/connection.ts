@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { STATUS_CODES } from 'node:http'
 import { constants, performServerHandshake, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
@@ -112,7 +113,7 @@ export class Http2Connection extends Timed implements Placed {
     if (session.closed || session.destroyed) return this.#close()
     // Requests that were sent before the first GOAWAY arrived are served. After one of its own nghttp2 takes no request
     // (nghttp2_submit_shutdown_notice is not for Node), so it is written past it; not over TLS, which takes one write at a time.
-    if (this.#settings.scheme === 'http') this.socket.write(firstGoaway)
+    if (this.#settings.scheme === 'http') writePast(this.socket, firstGoaway)
     this.#lastCall = setTimeout(() => this.#close(), GOAWAY_WAIT * 1000)
     if (!session.ping(() => this.#close())) this.#close()
   }
@@ -299,6 +300,21 @@ function sessionOptions(settings: Http2Settings): Parameters<typeof performServe
 function bytesWaiting(socket: Socket): number {
   const { _handle, _parent } = socket as { readonly _handle?: { readonly writeQueueSize?: number } | null; readonly _parent?: Socket | null }
   return (_handle?.writeQueueSize ?? 0) + (_parent === null || _parent === undefined ? 0 : bytesWaiting(_parent))
+}
+
+/**
+ * Writes a frame past the session, if it can leave at once: the end of a write that waits would reach the session, which
+ * ends the process when it has none of its own under way.
+ */
+function writePast(socket: Socket, frame: Uint8Array): void {
+  const { _handle } = socket as { readonly _handle?: { readonly fd?: number } | null }
+  const fd = _handle?.fd ?? -1
+  if (fd < 0 || bytesWaiting(socket) > 0) return
+  try {
+    if (writeSync(fd, frame) < frame.length) socket.destroy()
+  } catch {
+    // No room, or the client is gone.
+  }
 }
 
 function ignore(): void {}

@@ -1,9 +1,9 @@
 import * as assert from 'uvu/assert'
-import type { Send } from '../../../lib/index.ts'
+import type { Send, ServerOptions } from '../../../lib/index.ts'
 import { deferred } from '../../support/deferred.ts'
 import { gone, http, reply, soon } from '../../support/http2-apps.ts'
-import { ACK, frame, HIGHEST_STREAM, http2Raw, NO_ERROR, PING, request } from '../../support/http2-raw.ts'
-import { rawServer, seconds } from '../../support/raw-socket.ts'
+import { ACK, DATA, END_STREAM, frame, HIGHEST_STREAM, http2Raw, NO_ERROR, PING, request } from '../../support/http2-raw.ts'
+import { pass, rawServer, seconds } from '../../support/raw-socket.ts'
 import { suite } from '../../support/suite.ts'
 
 const test = suite('HTTP/2 when the server stops')
@@ -109,6 +109,35 @@ test('event streams end at once and whole, their applications told; those that b
   await client.ended
   assert.ok(await seconds(closed) < 0.5)
 })
+
+test('responses that a client is slow to read arrive whole, though its connection is idle, or the server stops', async (t) => {
+  const MANY = 1000
+  const body = 'x'.repeat(15_000) // of all together the system takes only a part
+  const readLate = async (options: ServerOptions, seconds: number, stops: boolean): Promise<void> => {
+    let answered = 0
+    const app = http(async (_scope, _receive, send) => {
+      await reply(send, body)
+      answered++
+    })
+    const server = await rawServer(t, app, { h2MaxStreams: MANY, ...options })
+    const client = await http2Raw(t, server.port)
+    await client.ping()
+    client.socket.pause()
+    client.write(...Array.from({ length: MANY }, (_, index) => request(index * 2 + 1)))
+    for (let before = -1; before !== answered;) {
+      before = answered
+      await pass(0.3)
+    }
+    const closed = stops ? server.server.close({ timeout: 10 }) : null
+    await pass(seconds)
+    client.socket.resume()
+    await client.ended
+    assert.is(client.all(DATA).filter(({ flags }) => flags === END_STREAM).length, answered)
+    await closed
+  }
+  // Longer than a client is waited for that owes nothing but its FIN.
+  await Promise.all([readLate({}, 3, true), readLate({ h2IdleTimeout: 0.5 }, 7, false)])
+}, 20)
 
 test('past the deadline streams are cut off and their applications told', async (t) => {
   let told = 0
