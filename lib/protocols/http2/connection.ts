@@ -75,6 +75,8 @@ export class Http2Connection extends Timed implements Placed {
   #bytesRead = 0
   #bytesTaken = 0
   #stalled = 0
+  /** Whether responses have not left yet though their streams are closed. */
+  #leaving = false
 
   /** Takes over a socket that nobody listens to any more; bytes that were read from it have been unshifted. */
   constructor(socket: Socket, settings: Http2Settings, client: Address | null, server: Address | null, tls: TlsExtension | null) {
@@ -123,7 +125,7 @@ export class Http2Connection extends Timed implements Placed {
     clearTimeout(this.#lastCall)
     if (!this.#session.destroyed && !this.#session.closed) this.#session.close()
     // The session waits for the client's FIN, without a limit of its own.
-    if (this.#streams.size === 0 && !this.#closed) this.#settings.wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
+    if (this.#streams.size === 0 && !this.#closed) this.#rest()
   }
 
   /** Ends the connection now, whatever is under way. */
@@ -135,8 +137,33 @@ export class Http2Connection extends Timed implements Placed {
 
   override expired(): void {
     if (this.#streams.size > 0) this.#look()
+    else if (this.#leaving) this.#awaitLeft()
     else if (this.#session.closed) this.destroy()
     else this.#close()
+  }
+
+  /** Sets the time that a connection without streams has, which begins once the last response has left. */
+  #rest(): void {
+    const { wheel, idleTimeout } = this.#settings
+    this.#leaving = bytesWaiting(this.socket) > 0
+    if (this.#leaving) wheel.set(this, this.#lookEvery)
+    else if (!this.#session.closed) wheel.set(this, idleTimeout)
+    else wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
+  }
+
+  /** Waits for the client to take what is left of the last responses. */
+  #awaitLeft(): void {
+    if (this.#stalls(bytesWaiting(this.socket))) this.destroy()
+    else this.#rest()
+  }
+
+  /** Whether the client has taken nothing of what was written for `timeoutSend`. */
+  #stalls(waiting: number): boolean {
+    const { send } = this.#settings.timeouts
+    const taken = this.socket.bytesWritten - waiting
+    this.#stalled = waiting > 0 && taken === this.#bytesTaken ? this.#stalled + this.#lookEvery : 0
+    this.#bytesTaken = taken
+    return send > 0 && this.#stalled >= send
   }
 
   /**
@@ -145,10 +172,8 @@ export class Http2Connection extends Timed implements Placed {
    */
   #look(): void {
     const { socket } = this
-    const { send } = this.#settings.timeouts
     const lookEvery = this.#lookEvery
     const waiting = bytesWaiting(socket)
-    const taken = socket.bytesWritten - waiting
     const session = this.#session
     if (session.destroyed) return
     if (this.#probing) {
@@ -160,11 +185,9 @@ export class Http2Connection extends Timed implements Placed {
     }
     if (!this.#probing) {
       for (const stream of this.#streams.all) stream.look(lookEvery)
-      this.#stalled = waiting > 0 && taken === this.#bytesTaken ? this.#stalled + lookEvery : 0
-      if (send > 0 && this.#stalled >= send) return this.destroy()
+      if (this.#stalls(waiting)) return this.destroy()
     }
     this.#bytesRead = socket.bytesRead
-    this.#bytesTaken = taken
     this.#settings.wheel.set(this, this.#probing ? LEAVE : lookEvery)
   }
 
@@ -173,7 +196,7 @@ export class Http2Connection extends Timed implements Placed {
     this.#streams.delete(stream)
     if (this.#streams.size > 0 || this.#closed) return
     if (this.stopping || this.#session.closed) this.#close()
-    else this.#settings.wheel.set(this, this.#settings.idleTimeout)
+    else this.#rest()
   }
 
   /** Answers a request that is not served. */
@@ -259,10 +282,9 @@ export class Http2Connection extends Timed implements Placed {
 
   /** Answers a request that has no exchange. */
   #refuseUnserved(stream: ServerHttp2Stream, refusal: Refusal): void {
-    const { idleTimeout, wheel } = this.#settings
     stream.on('error', ignore)
     stream.on('close', () => {
-      if (!this.#closed) wheel.set(this, this.#streams.size === 0 ? idleTimeout : this.#lookEvery)
+      if (!this.#closed && this.#streams.size === 0) this.#rest()
     })
     this.refuse(stream, refusal)
   }

@@ -19,6 +19,10 @@ import type { Http2Settings } from './settings.ts'
 const LINGER = 5
 /** A stream that is destroyed with an error is reset with INTERNAL_ERROR. */
 const broken = new Error('the response was broken off')
+/** What a stream has met that is destroyed while its only write is on its way. */
+const unseen = new Error('the response is on its way')
+/** A response of less is written in one. */
+const FRAME = 16384
 /** Parts of a body from this size on are written in slices: each that is taken shows that the client goes on. */
 const SLICE = 65536
 
@@ -26,6 +30,7 @@ const streamKey: unique symbol = Symbol('tsgi.stream')
 
 interface KeyedStream extends ServerHttp2Stream {
   [streamKey]: Http2Stream | null
+  readonly _writableState: { errored: Error | null }
 }
 
 /** The types do not have `sendDate`. */
@@ -59,6 +64,7 @@ export class Http2Stream extends Timed implements HttpTransport, Placed {
   #stalled = 0
   #ended = false
   #flushing = false
+  #inOne = false
 
   // The request's body.
   #bodyPending = false
@@ -71,14 +77,18 @@ export class Http2Stream extends Timed implements HttpTransport, Placed {
     this.#connection = connection
     this.#settings = settings
     ;(stream as KeyedStream)[streamKey] = this
-    stream.destroy = destroyOnceWritten
-    stream.on('error', onError)
-    stream.on('close', onClose)
+    if (stream.destroyed) destroyed(stream as KeyedStream, false)
+    else stream.destroy = destroyOnceWritten
   }
 
   /** Whether the response was given whole. */
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** Whether the response went in one write. */
+  get inOne(): boolean {
+    return this.#inOne
   }
 
   /** Binds the stream to its exchange, which is about to run. */
@@ -269,6 +279,7 @@ export class Http2Stream extends Timed implements HttpTransport, Placed {
     this.#respond(false)
     const copied = typeof chunk === 'string' || chunk.byteLength < stream.writableHighWaterMark
     if (chunk.length < SLICE) {
+      this.#inOne = this.#given === 0 && chunk.length < FRAME
       this.#given += chunk.length
       stream.end(copied && (typeof chunk !== 'string' || this.#given > chunk.length) ? Buffer.from(chunk) : chunk)
     } else {
@@ -394,23 +405,36 @@ const destroy = Duplex.prototype.destroy
 
 /**
  * `destroy` of a stream. node:http2 calls it as soon as END_STREAM is on its way, and a write that is not over then costs
- * it an error that nobody sees, more than the rest of the request. It asks again once the write is over.
+ * it an error that nobody sees, more than the rest of the request, unless the stream has one. A response that may have
+ * gone in more than one write is waited for: node:http2 asks again once the last is over.
  */
-function destroyOnceWritten(this: KeyedStream, error?: Error): KeyedStream {
-  const written = this.writableFinished || this[streamKey]?.ended !== true
-  if (written || (error ?? null) !== null || this.rstCode !== constants.NGHTTP2_NO_ERROR || this.session?.destroyed !== false) destroy.call(this, error)
+function destroyOnceWritten(this: KeyedStream, error?: Error | null): KeyedStream {
+  if (this.destroyed) return this
+  const transport = this[streamKey]
+  const clean = (error ?? null) === null && this.closed && this.rstCode === constants.NGHTTP2_NO_ERROR && this.session?.destroyed === false
+  if (clean && transport?.ended === true && !this.writableFinished) {
+    if (!transport.inOne) return this
+    this._writableState.errored = unseen
+  }
+  destroy.call(this, error ?? undefined)
+  destroyed(this, clean)
   return this
 }
 
-/** `close` follows. */
-function onError(): void {}
+/** Has the transport told. Listeners would cost each request more: there is one only where an error may follow. */
+function destroyed(stream: KeyedStream, clean: boolean): void {
+  if (!clean) stream.on('error', ignore)
+  process.nextTick(tellClosed, stream)
+}
+
+function tellClosed(stream: KeyedStream): void {
+  stream[streamKey]?.closed()
+}
+
+function ignore(): void {}
 
 function onAborted(this: KeyedStream): void {
   this[streamKey]?.aborted()
-}
-
-function onClose(this: KeyedStream): void {
-  this[streamKey]?.closed()
 }
 
 function onDrain(this: KeyedStream): void {
