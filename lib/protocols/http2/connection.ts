@@ -75,8 +75,8 @@ export class Http2Connection extends Timed implements Placed {
   #bytesRead = 0
   #bytesTaken = 0
   #stalled = 0
-  /** Whether responses have not left yet though their streams are closed. */
-  #leaving = false
+  /** Seconds that a connection without streams has after its next look. */
+  #restAfterLook = 0
 
   /** Takes over a socket that nobody listens to any more; bytes that were read from it have been unshifted. */
   constructor(socket: Socket, settings: Http2Settings, client: Address | null, server: Address | null, tls: TlsExtension | null) {
@@ -102,7 +102,7 @@ export class Http2Connection extends Timed implements Placed {
     session.on('close', () => this.#ended())
     // Nobody half-closes a connection of HTTP/2 and waits.
     socket.on('end', () => session.destroy())
-    settings.wheel.set(this, settings.idleTimeout)
+    this.#rest()
   }
 
   /** Takes no more requests and ends the connection once those under way are answered (RFC 9113 6.8). */
@@ -110,20 +110,19 @@ export class Http2Connection extends Timed implements Placed {
     if (this.stopping || this.#closed) return
     this.stopping = true
     for (const stream of this.#streams.all) stream.stop()
-    const session = this.#session
     // Ended by itself, and waiting for the client's FIN.
-    if (session.closed || session.destroyed) return this.#close()
+    if (this.#over) return this.#close()
     // Requests that were sent before the first GOAWAY arrived are served. After one of its own nghttp2 takes no request
     // (nghttp2_submit_shutdown_notice is not for Node), so it is written past it; not over TLS, which takes one write at a time.
     if (this.#settings.scheme === 'http') writePast(this.socket, firstGoaway)
     this.#lastCall = setTimeout(() => this.#close(), GOAWAY_WAIT * 1000)
-    if (!session.ping(() => this.#close())) this.#close()
+    if (!this.#session.ping(() => this.#close())) this.#close()
   }
 
   /** Tells the client which stream was the last one, and waits for those under way. */
   #close(): void {
     clearTimeout(this.#lastCall)
-    if (!this.#session.destroyed && !this.#session.closed) this.#session.close()
+    if (!this.#over) this.#session.close()
     // The session waits for the client's FIN, without a limit of its own.
     if (this.#streams.size === 0 && !this.#closed) this.#rest()
   }
@@ -136,25 +135,38 @@ export class Http2Connection extends Timed implements Placed {
   }
 
   override expired(): void {
-    if (this.#streams.size > 0) this.#look()
-    else if (this.#leaving) this.#awaitLeft()
-    else if (this.#session.closed) this.destroy()
-    else this.#close()
+    if (this.#streams.size > 0) return this.#look()
+    const { wheel } = this.#settings
+    const waiting = bytesWaiting(this.socket)
+    const rest = waiting > 0 ? this.#restTime : this.#restAfterLook
+    if (this.#stalls(waiting)) {
+      this.destroy()
+    } else if (rest > 0) {
+      this.#restAfterLook = waiting > 0 ? rest : 0
+      wheel.set(this, waiting > 0 ? this.#lookEvery : rest)
+    } else if (this.#over) {
+      this.destroy()
+    } else {
+      this.#close()
+    }
   }
 
-  /** Sets the time that a connection without streams has, which begins once the last response has left. */
+  /** Sets the time that a connection without streams has: it begins once the last responses have left, which a look tells. */
   #rest(): void {
-    const { wheel, idleTimeout } = this.#settings
-    this.#leaving = bytesWaiting(this.socket) > 0
-    if (this.#leaving) wheel.set(this, this.#lookEvery)
-    else if (!this.#session.closed) wheel.set(this, idleTimeout)
-    else wheel.set(this, this.stopping ? LINGER_STOPPING : LINGER)
+    const time = this.#restTime
+    const look = Math.min(time, this.#lookEvery)
+    this.#restAfterLook = time - look
+    this.#settings.wheel.set(this, look)
   }
 
-  /** Waits for the client to take what is left of the last responses. */
-  #awaitLeft(): void {
-    if (this.#stalls(bytesWaiting(this.socket))) this.destroy()
-    else this.#rest()
+  get #restTime(): number {
+    if (this.#over) return this.stopping ? LINGER_STOPPING : LINGER
+    return this.#settings.idleTimeout || Infinity
+  }
+
+  /** Whether the session takes no more streams. */
+  get #over(): boolean {
+    return this.#session.closed || this.#session.destroyed
   }
 
   /** Whether the client has taken nothing of what was written for `timeoutSend`. */

@@ -3,7 +3,7 @@ import { getDefaultHighWaterMark } from 'node:stream'
 import * as assert from 'uvu/assert'
 import type { Application } from '../../../lib/index.ts'
 import { gone, http, isDisconnect, reply, sendAll, soon } from '../../support/http2-apps.ts'
-import { CANCEL, DATA, frame, HEADERS, http2Raw, NO_ERROR, request, RST_STREAM, WINDOW_UPDATE, words, type Http2Raw } from '../../support/http2-raw.ts'
+import { CANCEL, DATA, END_STREAM, frame, HEADERS, http2Raw, NO_ERROR, request, RST_STREAM, WINDOW_UPDATE, words, type Http2Raw } from '../../support/http2-raw.ts'
 import { pass, rawServer, seconds, type RawServer } from '../../support/raw-socket.ts'
 import { suite, type TestContext } from '../../support/suite.ts'
 
@@ -133,6 +133,25 @@ test('a client that never takes the last part of a response, long or short, lose
   await client.until(() => client.all(RST_STREAM).length === 2)
   assert.is(server.server.running, 0)
   await client.ping()
+})
+
+test('a client that takes nothing of responses whose streams are closed is cut off after timeoutSend', async (t) => {
+  let answered = 0
+  const app = http(async (_scope, _receive, send) => {
+    await reply(send, 'x'.repeat(15_000))
+    answered++
+  })
+  const server = await rawServer(t, app, { h2MaxStreams: MANY, timeoutSend: 1 })
+  const client = await http2Raw(t, server.port)
+  await client.ping()
+  client.socket.pause()
+  client.write(...Array.from({ length: MANY }, (_, index) => request(index * 2 + 1)))
+  await pass(3)
+  assert.is(server.server.running, 0)
+  client.socket.resume()
+  await client.ended
+  const whole = client.all(DATA).filter(({ flags }) => flags === END_STREAM).length
+  assert.ok(whole < answered, `${whole} of ${answered} arrived`)
 })
 
 test('20 clients that open their windows and read nothing: send waits, memory is bounded; after timeoutSend they are cut off and their applications told', async (t) => {
