@@ -1,7 +1,9 @@
+import { AsyncResource } from 'node:async_hooks'
 import { STATUS_CODES } from 'node:http'
 import { ClientDisconnected } from '../../lib/contract/errors.ts'
 import type { HttpScope, WebSocketScope } from '../../lib/contract/scope.ts'
 import type { HttpExchange } from '../../lib/exchange/http.ts'
+import { asyncResourceOptions } from '../../lib/exchange/settings.ts'
 import type { HttpTransport, ResponseHead } from '../../lib/exchange/transport.ts'
 import { syncToAsync, type AsyncForm } from '../../lib/threads/index.ts'
 import { alone, type WsgiHead } from './to-wsgi-host.ts'
@@ -37,6 +39,8 @@ const told = new WeakSet<object>()
 export class WsgiTransport implements HttpTransport {
   readonly #id: string
   readonly #settle: Settle
+  /** That of the call: whoever sends or receives may be at work for another thread, or for none. */
+  readonly #context = new AsyncResource('TSGI_WSGI', asyncResourceOptions)
   #exchange!: HttpExchange
 
   // The request's side.
@@ -137,7 +141,7 @@ export class WsgiTransport implements HttpTransport {
     const exchange = this.#exchange
     let bytes: Uint8Array
     try {
-      bytes = await exchange.runInAsyncScope(() => readInput(this.#id, Math.min(BLOCK, this.#unread ?? BLOCK)))
+      bytes = await this.#context.runInAsyncScope(() => readInput(this.#id, Math.min(BLOCK, this.#unread ?? BLOCK)))
     } catch {
       return this.#gone(() => this.#settle.resolve('read failed'))
     }
@@ -160,8 +164,7 @@ export class WsgiTransport implements HttpTransport {
     this.#head = null
     this.#writing = true
     try {
-      // In the context of the exchange: whoever sends may be at work for another thread, or for none.
-      await exchange.runInAsyncScope(() => respond(this.#id, head, block))
+      await this.#context.runInAsyncScope(() => respond(this.#id, head, block))
     } catch {
       return this.#gone(() => this.#settle.resolve('write failed'))
     }

@@ -39,11 +39,8 @@ export interface HttpRequestTraits {
   readonly trailers: boolean
 }
 
-/**
- * The order of events of one HTTP request, the same on every protocol. It is an asynchronous resource of its own: what
- * an application enters into an AsyncLocalStorage does not reach the next request of the same connection.
- */
-export class HttpExchange extends AsyncResource implements DisconnectSource, ExchangeOutcome {
+/** The order of events of one HTTP request, the same on every protocol. */
+export class HttpExchange implements DisconnectSource, ExchangeOutcome {
   readonly scope: HttpScopeObject
   readonly receive: Receive
   readonly send: Send
@@ -83,7 +80,6 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
   #lastRefusal: unknown = undefined
 
   constructor(transport: HttpTransport, settings: ExchangeSettings, scope: HttpScopeObject, traits: HttpRequestTraits) {
-    super('TSGI_HTTP', asyncResourceOptions)
     this.scope = scope
     this.#transport = transport
     this.#settings = settings
@@ -131,9 +127,17 @@ export class HttpExchange extends AsyncResource implements DisconnectSource, Exc
 
   // ---- called by the protocol ----
 
-  /** Calls the application. What it throws ends up in the response and in the observer, never in the caller. */
+  /**
+   * Calls the application, in an asynchronous scope of its own: what it enters into an AsyncLocalStorage does not reach
+   * the next request of the same connection. What it throws ends up in the response and in the observer, never in the caller.
+   */
   run(app: Application): void {
-    this.runInAsyncScope(this.#drive, this, app)
+    new AsyncResource('TSGI_HTTP', asyncResourceOptions).runInAsyncScope(this.#drive, this, app)
+  }
+
+  /** The same in the caller's scope, where that is this request's alone. */
+  runHere(app: Application): void {
+    void this.#drive(app)
   }
 
   /** A part of the request's body has come. */

@@ -11,5 +11,5 @@ export interface ExchangeSettings {
   readonly messageQueue: number
 }
 
-/** Exchanges are asynchronous resources; nothing is to be told when one is collected as garbage. */
+/** Exchanges run in asynchronous resources; nothing is to be told when one is collected as garbage. */
 export const asyncResourceOptions = { requireManualDestroy: true } as const

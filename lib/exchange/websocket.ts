@@ -24,7 +24,7 @@ const QUEUE_HIGH_WATER = 1024 * 1024
 /** Fields that the handshake itself writes (RFC 6455 4.2.2). */
 const handshakeFields = /^(?:sec-websocket-(?:accept|extensions|protocol|version)|upgrade)$/
 
-/** The order of events of one WebSocket, the same on every protocol. An asynchronous resource, as `HttpExchange` is. */
+/** The order of events of one WebSocket, the same on every protocol. It is an asynchronous resource, whose scope the application runs in. */
 export class WebSocketExchange extends AsyncResource implements DisconnectSource, ExchangeOutcome {
   readonly scope: WebSocketScopeObject
   readonly receive: Receive

@@ -255,7 +255,8 @@ export class Http2Connection extends Timed implements Placed {
     const exchange = new HttpExchange(transport, settings.exchange, seen, { body, expectContinue: head.expectContinue && body, trailers: head.trailers })
     this.#opened(transport)
     transport.begin(exchange, body)
-    exchange.run(settings.app)
+    // Node calls for each stream in a tick of its own, and so in a scope of its own.
+    exchange.runHere(settings.app)
   }
 
   /** Opens a WebSocket over a stream (RFC 8441). */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import * as assert from 'uvu/assert'
 import type { HttpReceiveEvent, HttpRequestEvent } from '../../../lib/index.ts'
 import { gone, http, isDisconnect, reply, sendAll, soon } from '../../support/http2-apps.ts'
@@ -198,5 +199,35 @@ test('100 (Continue) goes out when the application first receives, and not when 
   await client.until(() => client.answer(3).reset !== null)
   assert.equal([client.answer(3).status, client.answer(3).interim, client.answer(3).reset], [200, [], NO_ERROR])
 })
+
+for (const how of ['run', 'enterWith'] as const) {
+  for (const waits of [false, true]) {
+    test(`the AsyncLocalStorage of one stream is not seen by the next (${how}, an application that ${waits ? 'waits' : 'never waits'})`, async (t) => {
+      const storage = new AsyncLocalStorage<string>()
+      const seen: unknown[] = []
+      const { port } = await rawServer(t, http(async (scope, receive, send) => {
+        seen.push(storage.getStore())
+        const answer = async (): Promise<void> => {
+          if (scope.method === 'POST') while (((await receive()) as HttpRequestEvent).moreBody);
+          if (waits) await new Promise((resolve) => setTimeout(resolve, 2))
+          await reply(send, `${scope.path} ${storage.getStore()}`)
+        }
+        if (how === 'run') return storage.run(scope.path, answer)
+        storage.enterWith(scope.path)
+        return answer()
+      }), quiet)
+      const client = await http2Raw(t, port)
+      const post = (id: number): Buffer => Buffer.concat([request(id, { ':path': `/${id}`, ':method': 'POST' }, 0), frame(DATA, END_STREAM, id, 'body')])
+      // Together, one after another, and on another connection.
+      client.write(request(1, { ':path': '/1' }), request(3, { ':path': '/3' }), post(5), request(7, { ':path': '/7' }))
+      for (const id of [1, 3, 5, 7]) assert.is((await client.whole(id)).body, `/${id} /${id}`)
+      client.write(post(9), request(11, { ':path': '/11' }))
+      for (const id of [9, 11]) assert.is((await client.whole(id)).body, `/${id} /${id}`)
+      const other = await http2Raw(t, port)
+      assert.is((await other.ask(1, { ':path': '/1' })).body, '/1 /1')
+      assert.equal(seen, new Array(7).fill(undefined))
+    })
+  }
+}
 
 test.run()
