@@ -30,7 +30,7 @@ ${workloads.map(({ name, description, contestants }) => `  ${name.padEnd(10)}  $
 
 Options
   --rounds N         how often every contestant is measured (5)
-  --seconds N        how long one measurement of CPU time takes (2)
+  --seconds N        how long one measurement of CPU time takes (4)
   --only NAME,NAME   these contestants, and the one that the others are compared with
   --json FILE        write the figures of every round to FILE
   --client NAME      the load client: wrk, or node for the one that comes with the benchmark (wrk where there is one)

@@ -32,7 +32,7 @@ export function readOptions(argv: readonly string[]): Options {
   return {
     workload: positionals[0] ?? null,
     rounds: positive('--rounds', values.rounds ?? '5'),
-    seconds: positive('--seconds', values.seconds ?? '2'),
+    seconds: positive('--seconds', values.seconds ?? '4'),
     only: values.only === undefined ? null : values.only.split(',').map((name) => name.trim()).filter((name) => name !== ''),
     json: values.json ?? null,
     client: clientName(values.client),
